@@ -122,6 +122,14 @@ class RunFinished(Event):
     breakpoints: tuple[Mapping[str, Any], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class DispatchChanged(Event):
+    """The start of further tasks was paused or resumed."""
+
+    type: ClassVar[str] = "run.dispatch"
+    paused: bool
+
+
 # -- tasks -----------------------------------------------------------------------------------
 
 

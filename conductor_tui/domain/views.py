@@ -205,6 +205,8 @@ class RunView:
     branch: str
     rules: tuple[str, ...] = ()
     """Permission rules that answers of ``always`` made, for this run only."""
+    paused: bool = False
+    """No further task is started until a human says so."""
     started_at: str = ""
     ended_at: str | None = None
     exit_code: int | None = None

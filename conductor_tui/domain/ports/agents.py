@@ -149,7 +149,7 @@ class AgentSession(Protocol):
         """Stop what the agent does now; its turn ends, its session lives on."""
 
     async def close(self, grace_s: float = 5.0) -> None:
-        """Let the program end by itself (end of input), end it after the grace; all is dead then."""
+        """Let the program end by itself (end of input); after the grace, end it. All is dead then."""
 
     async def end(self) -> None:
         """End the program and its whole tree now."""
