@@ -1,0 +1,1 @@
+"""What tests share: servers, scripts and programs that stand in for the world outside."""
