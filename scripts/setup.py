@@ -45,7 +45,7 @@ def stamp_text() -> str:
     digest = hashlib.sha256()
     for path in (LOCK, ROOT / "pyproject.toml", Path(__file__)):
         digest.update(path.read_bytes())
-    version = ".".join(map(str, sys.version_info[:3]))
+    version = ".".join(map(str, sys.version_info[:2]))
     return f"python {version} in {ROOT}\ninputs {digest.hexdigest()}\n"
 
 
