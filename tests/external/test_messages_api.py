@@ -376,6 +376,7 @@ async def test_limits_and_wrong_keys_are_told(tmp_path: Path) -> None:
     }
     async with MessagesServer(ModelScript(tasks)) as server:
         claude = Claude(server, tmp_path)
+        claude.environment["CLAUDE_CODE_MAX_RETRIES"] = "1"
         assert await claude.run("key") == 1
         assert claude.result["api_error_status"] == 401
         claude.environment = claude_environment(server, tmp_path / "home2", oauth=True)

@@ -270,6 +270,8 @@ class MessagesServer(Record):
         reply = self._reply(request, step, fault)
         if request.body.get("stream"):
             await connection.send_stream(reply.events(), only=3 if fault.cut else None)
+        elif fault.cut:
+            raise ConnectionAbortedError("cut, as the script says")
         else:
             await connection.send_json(200, reply.message())
         if reply.stop_reason == "end_turn" and request.task:
