@@ -145,6 +145,8 @@ class TaskQueued(Event):
     cause: str = "new"
     """``new``, ``answered``, ``retry``, ``unblocked``, ``ready`` (what it waited for is back)."""
     spec: Task | None = None
+    feedback: str | None = None
+    """What a human who retries the task wants the next attempt to be told."""
 
 
 @dataclass(frozen=True, slots=True)
