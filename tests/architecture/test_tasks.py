@@ -1,7 +1,8 @@
 """No task without an owner: in the package, tasks are made by a task group and by nothing else.
 
-A loose task loses its error and outlives what it works for. `gather` and `as_completed` count too:
-when one of theirs fails, the others run on with nobody waiting for them.
+A loose task loses its error and outlives what it works for. `gather` and `as_completed` count too,
+as they make one of every coroutine they are given, and when one fails the others run on with nobody
+waiting for them; for tasks that are there already, `asyncio.wait` takes nothing else.
 """
 
 from __future__ import annotations
