@@ -23,6 +23,7 @@ check: setup ## Check format, lint, types, import contracts and sizes
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
+	.venv/bin/mypy scripts/setup.py
 	.venv/bin/lint-imports --no-logo
 	$(PY) -m pytest -q tests/architecture/test_sizes.py
 
