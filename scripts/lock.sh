@@ -9,7 +9,9 @@ if command -v uv >/dev/null 2>&1 && uv --version >/dev/null 2>&1; then
     uv=uv
 else
     # Only here, not in the lock: nobody else needs the resolver.
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check "uv>=0.9,<1"
+    pip=".venv/bin/python -m pip"
+    $pip --version >/dev/null 2>&1 || pip="python3 -m pip --python .venv/bin/python"
+    $pip install --quiet --disable-pip-version-check "uv>=0.9,<1"
     uv=.venv/bin/uv
 fi
 
