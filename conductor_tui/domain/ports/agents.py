@@ -29,6 +29,10 @@ class Assignment:
     env: Mapping[str, str] = field(default_factory=dict)
     """Variables of the task itself."""
     detach: bool = False
+    feedback: str = ""
+    """What was wrong with the last attempt; it stands in the prompt too."""
+    err_position: int = 0
+    """For attaching: how many bytes of standard error were consumed before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +113,9 @@ class Arrival:
 
     signal: Signal
     position: int
+    """Of standard output. Each signal has one of its own, so it is exact to go on after it."""
+    err_position: int = 0
+    """The same of standard error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +156,7 @@ class AgentSession(Protocol):
         """Stop what the agent does now; its turn ends, its session lives on."""
 
     async def close(self, grace_s: float = 5.0) -> None:
-        """Let the program end by itself (end of input); after the grace, end it. All is dead then."""
+        """Let the program end by itself (end of input), or end it after the grace."""
 
     async def end(self) -> None:
         """End the program and its whole tree now."""
@@ -165,8 +172,8 @@ class Agent(Protocol):
     kind: str
 
     @property
-    def asks(self) -> bool:
-        """Whether its protocol has permission requests."""
+    def sessions(self) -> bool:
+        """Whether a later program can go on with the conversation of an earlier one."""
 
     async def open(self, assignment: Assignment) -> AgentSession:
         """Start the agent's program on an assignment.
