@@ -27,6 +27,8 @@ class AddTasks(Command):
 
     name: ClassVar[str] = "add"
     tasks: tuple[Task, ...]
+    known: str = "rename"
+    """What to do with an id the run knows already: ``rename`` (``-2`` …) or ``skip``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -371,6 +371,26 @@ class RescueCreated(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class BudgetWarning(Event):
+    """Four fifths of a budget are used."""
+
+    type: ClassVar[str] = "budget.warning"
+    scope: str
+    used: float
+    limit: float
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetExceeded(Event):
+    """A budget is used up."""
+
+    type: ClassVar[str] = "budget.exceeded"
+    scope: str
+    used: float
+    limit: float
+
+
+@dataclass(frozen=True, slots=True)
 class Notice(Event):
     """Something a human should know; ``level`` is ``info``, ``warning`` or ``error``."""
 

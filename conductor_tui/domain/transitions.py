@@ -38,7 +38,7 @@ _ALLOWED: dict[type[Event], tuple[frozenset[S | None], S]] = {
     ),
 }
 
-_ONLY_RUNNING = (AttemptStarted, AttemptFinished, DecisionMade)
+_ONLY_RUNNING = (AttemptStarted, AttemptFinished, DecisionMade, BreakpointRaised)
 """Events by which a late process could change a task that has moved on."""
 
 
@@ -61,8 +61,6 @@ def next_status(status: S | None, event: Event) -> S | None:
     if status is None:
         raise _illegal(status, event)
     if isinstance(event, _ONLY_RUNNING) and status not in (S.RUNNING, S.WAITING):
-        raise _illegal(status, event)
-    if isinstance(event, BreakpointRaised) and status is not S.RUNNING:
         raise _illegal(status, event)
     return status
 

@@ -57,6 +57,9 @@ class Workspaces(Protocol):
     async def start_run(self, run: str, base: str) -> str:
         """Make the integration branch if it is not there; return its name."""
 
+    async def locate(self, run: str, task: str) -> Workspace:
+        """Say where a task's workspace is, or will be, on which branch and base; write nothing."""
+
     async def open(self, run: str, task: Task, base: str | None) -> Workspace:
         """Make the task's workspace from the integration branch, or open the one that is there.
 

@@ -1,0 +1,109 @@
+"""The step after the agent's: gather evidence in the workspace, decide, and say why."""
+
+from __future__ import annotations
+
+from conductor_tui.domain.events import (
+    CheckFinished,
+    CheckStarted,
+    DecisionMade,
+    Event,
+    FileChanged,
+    TaskPhase,
+)
+from conductor_tui.domain.ports.work import CheckResult
+from conductor_tui.domain.values import BreakpointKind, DecisionAction, Phase, Scope
+from conductor_tui.domain.views import FileView
+from conductor_tui.engine.absence import ask_about_result
+from conductor_tui.engine.job import Job
+from conductor_tui.supervision.decision import Decision, Evidence, decide
+
+_SHOWN_OUTPUT = 4000
+"""Characters of each red check's output that a breakpoint carries as evidence."""
+
+
+async def check(job: Job) -> None:
+    """Prove the newest attempt and record the decision; ask a human where it says so."""
+    await job.record(TaskPhase(Phase.CHECKING))
+    files = await record_changes(job)
+    results = await run_checks(job, Scope.WORKSPACE)
+    last = job.view.attempt
+    evidence = Evidence(
+        ok=bool(last and last.ok),
+        reason=last.reason if last else "no attempt was made",
+        files=files,
+        checks=tuple(results),
+        attempts_left=job.view.attempts_left,
+    )
+    decision = decide(job.spec, evidence)
+    await job.record(decision_event(decision))
+    if decision.action is DecisionAction.ASK:
+        await ask_for_verdict(job, decision, results)
+
+
+async def run_checks(job: Job, on: Scope) -> list[CheckResult]:
+    """Run all checks of the task, one after the other, and record each."""
+    results = []
+    for command in job.spec.checks:
+        await job.record(CheckStarted(command, on))
+        result = await job.tools.checker.run(job.run.id, job.spec, job.workspace, command, on)
+        await job.record(
+            CheckFinished(
+                command, on, result.exit_code, result.ok, result.duration_s, result.output
+            )
+        )
+        results.append(result)
+    return results
+
+
+async def record_changes(job: Job) -> tuple[FileView, ...]:
+    """Record how the workspace differs from its base since the last look; return all of it."""
+    files = await job.tools.workspaces.changes(job.workspace)
+    known = job.view.files
+    news: list[Event] = [
+        FileChanged(file.path, file.change, file.added, file.removed)
+        for file in files
+        if known.get(file.path) != file
+    ]
+    present = {file.path for file in files}
+    news += [FileChanged(path, "reverted", 0, 0) for path in known if path not in present]
+    if news:
+        await job.record(*news)
+    return files
+
+
+def decision_event(decision: Decision) -> DecisionMade:
+    """Return the event of a decision; what the agent is told stands in its parts."""
+    parts = {**(decision.parts or {}), "feedback": decision.feedback}
+    return DecisionMade(decision.action, None, None, parts, decision.reason)
+
+
+async def ask_for_verdict(job: Job, decision: Decision, results: list[CheckResult]) -> None:
+    """Raise the breakpoint on a result that no rule could settle."""
+    red = [result for result in results if not result.ok]
+    point = job.breakpoint(
+        BreakpointKind.RESULT,
+        decision.reason,
+        f"Is the work on “{job.spec.title}” to be accepted?",
+        {
+            "red": [result.check for result in red],
+            "checks": {result.check: result.ok for result in results},
+            "output": {result.check: result.output[-_SHOWN_OUTPUT:] for result in red},
+            "files": [file.path for file in job.view.files.values()],
+            "workspace": job.workspace.path,
+        },
+        _suggestions(job, bool(red)),
+    )
+    await ask_about_result(job, point, acceptable=not red and _finished(job))
+
+
+def _finished(job: Job) -> bool:
+    last = job.view.attempt
+    return bool(last and last.ok)
+
+
+def _suggestions(job: Job, red: bool) -> tuple[str, ...]:
+    if red:
+        return ("retry with a hint", "take over by hand", "reject")
+    if not job.spec.checks:
+        return ("look at the diff and approve", "retry with a hint", "reject")
+    return ("approve", "retry with a hint", "reject")

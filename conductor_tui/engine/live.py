@@ -1,0 +1,187 @@
+"""One agent at work: its stream into the state, its requests to the desk, its limits in time."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from conductor_tui.domain.agent_events import (
+    AgentExited,
+    AgentLimit,
+    AgentToolCall,
+    AgentToolResult,
+    MessageSent,
+)
+from conductor_tui.domain.events import Event
+from conductor_tui.domain.ports.agents import (
+    AgentSession,
+    Arrival,
+    PermissionAsked,
+    QuestionAsked,
+    RequestWithdrawn,
+    SessionOpened,
+    ToolIntent,
+    TurnEnded,
+)
+from conductor_tui.engine.checking import record_changes
+from conductor_tui.engine.desk import Desk
+from conductor_tui.engine.job import Job
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """How the agent's part of an attempt ended."""
+
+    ok: bool
+    reason: str
+    ended: bool = True
+    """The agent said that its turn is over, or was stopped by a limit of ours."""
+    limit_until: str | None = None
+    """When a usage limit ends; with reason ``limit``."""
+
+
+class LiveAgent:
+    """Pumps one agent session until its program has ended."""
+
+    def __init__(self, job: Job, session: AgentSession) -> None:
+        self._job = job
+        self._session = session
+        self.desk = Desk(job, session, self._pause)
+        self._turn: Turn | None = None
+        self._limit: str | None = None
+        self._exit: AgentExited | None = None
+        self._in_flight: set[str] = set()
+        self._timer: asyncio.Timeout | None = None
+        self._wall = 0.0
+        self._paused_at: float | None = None
+
+    async def run(self) -> Turn:
+        """Return how the turn ended, once the program and its whole tree are dead.
+
+        On cancellation the program is let go of when the run is detached, and ended otherwise.
+        """
+        try:
+            await self._pump()
+        except asyncio.CancelledError:
+            await self._let_go()
+            raise
+        if self.desk.waiting:
+            await self.desk.abandon("the agent's program ended")
+        return self._turn or self._unfinished()
+
+    async def say(self, text: str, by: str) -> None:
+        """Give the agent a further message."""
+        await self._job.record(MessageSent(self._job.task, text, by))
+        await self._session.say(text)
+
+    async def interrupt(self) -> None:
+        """Stop what the agent does now."""
+        await self._session.interrupt()
+
+    # -- the pump --------------------------------------------------------------------------------
+
+    async def _pump(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            helpers = [
+                group.create_task(self.desk.serve()),
+                group.create_task(self._watch_files()),
+            ]
+            try:
+                await self._read(group)
+            finally:
+                for helper in helpers:
+                    helper.cancel()
+
+    async def _read(self, group: asyncio.TaskGroup) -> None:
+        loop = asyncio.get_running_loop()
+        self._wall = loop.time() + self._job.spec.timeout_s
+        try:
+            async with asyncio.timeout(None) as self._timer:
+                self._rewind()
+                async for arrival in self._session.signals():
+                    self._rewind()
+                    await self._handle(arrival, group)
+        except TimeoutError:
+            if self._timer is None or not self._timer.expired():
+                raise
+            self._turn = self._turn or self._overdue(loop.time())
+            await self._session.end()
+
+    async def _handle(self, arrival: Arrival, group: asyncio.TaskGroup) -> None:
+        match arrival.signal:
+            case ToolIntent() as intent:
+                await self.desk.intent(intent)
+            case PermissionAsked() as asked:
+                await self.desk.permission(asked)
+            case QuestionAsked() as asked:
+                await self.desk.question(asked)
+            case RequestWithdrawn(request):
+                await self.desk.withdrawn(request)
+            case TurnEnded() as ended:
+                self._turn = Turn(ended.ok, ended.reason, limit_until=self._limit)
+                group.create_task(self._session.close())
+            case SessionOpened():
+                pass
+            case event:
+                await self._event(event, arrival.position)
+
+    async def _event(self, event: Event, position: int) -> None:
+        match event:
+            case AgentToolCall(id=call):
+                self._in_flight.add(call)
+            case AgentToolResult(id=call):
+                self._in_flight.discard(call)
+                await self.desk.tool_result(event)
+            case AgentLimit(resets_at=until):
+                self._limit = until
+            case AgentExited():
+                self._exit = event
+        await self._job.tools.state.note(self._job.draft(event, position))
+
+    async def _watch_files(self) -> None:
+        async for _ in self._job.tools.workspaces.watch(self._job.workspace):
+            await record_changes(self._job)
+
+    # -- time --------------------------------------------------------------------------------------
+
+    def _rewind(self) -> None:
+        """Set the alarm anew; a tool at work, or a human who is asked, may be silent for long."""
+        if self._timer is None or self._timer.expired():
+            return
+        if self._paused_at is not None:
+            self._timer.reschedule(None)
+            return
+        now = asyncio.get_running_loop().time()
+        idle = now + self._job.spec.idle_timeout_s
+        self._timer.reschedule(self._wall if self._in_flight else min(self._wall, idle))
+
+    def _pause(self, paused: bool) -> None:
+        now = asyncio.get_running_loop().time()
+        if paused and self._paused_at is None:
+            self._paused_at = now
+        elif not paused and self._paused_at is not None:
+            self._wall += now - self._paused_at
+            self._paused_at = None
+        self._rewind()
+
+    def _overdue(self, now: float) -> Turn:
+        spec = self._job.spec
+        if now >= self._wall:
+            return Turn(False, f"it ran longer than {spec.timeout_s:g} s")
+        return Turn(False, f"it was silent for {spec.idle_timeout_s:g} s")
+
+    # -- the end -----------------------------------------------------------------------------------
+
+    def _unfinished(self) -> Turn:
+        ended = self._exit
+        if ended is None:
+            return Turn(False, "its program ended", ended=False)
+        code = "unknown" if ended.code is None else ended.code
+        reason = f"its program ended with exit code {code} before its turn was over"
+        return Turn(False, reason, ended=False)
+
+    async def _let_go(self) -> None:
+        if self._job.tools.options.detach:
+            await self._session.release()
+        else:
+            await self._session.end()

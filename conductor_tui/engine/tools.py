@@ -1,0 +1,51 @@
+"""All the engine works with, put together by ``bootstrap`` and handed down whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from conductor_tui.domain.ports.agents import Agent
+from conductor_tui.domain.ports.hosts import Host
+from conductor_tui.domain.ports.work import Checker, Workspaces
+from conductor_tui.domain.values import BreakpointPolicy
+from conductor_tui.state.manager import StateManager
+from conductor_tui.state.runfiles import RunFiles
+from conductor_tui.supervision.permissions import Policy
+from conductor_tui.supervision.prompts import Prompts
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line and the settings say about this process's way of running."""
+
+    max_agents: int = 4
+    on_breakpoint: BreakpointPolicy = BreakpointPolicy.WAIT
+    keep_going: bool = True
+    detach: bool = False
+    land: bool = False
+    """Land by itself when every task of the run completed."""
+    budget_usd: float | None = None
+    """What the agents of this run may cost together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """The engine's surroundings."""
+
+    state: StateManager
+    workspaces: Workspaces
+    agents: Mapping[str, Agent]
+    checker: Checker
+    host: Host
+    files: RunFiles
+    prompts: Prompts
+    policy: Policy
+    now: Callable[[], datetime]
+    options: Options = Options()
+    judge: Mapping[str, Any] = field(default_factory=dict)
+    """``provider`` and ``model`` as resolved at the start."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """The settings in short, for the record."""
