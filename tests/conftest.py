@@ -108,8 +108,10 @@ def repo(tmp_path: Path) -> Path:
     return folder
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Count at the very end what was not tried because a program is missing."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
+    """Count what was not tried because a program is missing, last of all, below pytest's own."""
+    yield
     skipped = terminalreporter.getreports("skipped")
     reasons = [report.longrepr[2] for report in skipped if isinstance(report.longrepr, tuple)]
     for line in external.summary(reasons):
