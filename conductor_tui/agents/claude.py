@@ -9,7 +9,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable
 
-from conductor_tui.agents import claude_launch, wire
+from conductor_tui.agents import claude_launch, claude_results, wire
 from conductor_tui.agents.claude_stream import ClaudeStream, Signals
 from conductor_tui.agents.protocol import Standing
 from conductor_tui.domain.agent_events import AgentExited, AgentLog
@@ -110,8 +110,7 @@ class ClaudeProtocol:
 
     def exited(self, ended: Exit) -> list[Signal]:
         """Withdraw what is open, end the turn where it had not, tell the end."""
-        otherwise = TurnEnded(False, ended.reason, self._last_words(ended))
-        over = self._stream.turns.gone(otherwise)
+        over = self._stream.turns.gone(self._explained(ended))
         signals: list[Signal] = [*self._stream.requests.clear()]
         if over:
             signals.append(over)
@@ -123,7 +122,11 @@ class ClaudeProtocol:
             {"type": "control_request", "request_id": self._new_id(), "request": request}
         )
 
-    def _last_words(self, ended: Exit) -> str:
-        how = "" if ended.code is None else f" with code {ended.code}"
-        said = f": {self._stderr[-1]}" if self._stderr else ""
-        return f"the program ended{how} before its turn was over{said}"
+    def _explained(self, ended: Exit) -> TurnEnded | None:
+        """Return why the program ended without a result, where its last words tell."""
+        words = "\n".join(self._stderr)
+        if claude_results.NO_CONVERSATION in words:
+            return TurnEnded(False, claude_results.UNKNOWN_SESSION, words)
+        if ended.reason == "exited" and not self._stream.session:
+            return TurnEnded(False, "not_started", words or f"it ended with code {ended.code}")
+        return None

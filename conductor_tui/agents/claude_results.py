@@ -16,6 +16,8 @@ from conductor_tui.domain.values import Usage
 
 LOGIN = "login"
 LIMIT = "limit"
+UNKNOWN_SESSION = "unknown_session"
+NO_CONVERSATION = "No conversation found"
 USAGE_LIMIT = "usage_limit_reached"
 NOT_LOGGED_IN = "authentication_failed"
 BAD_LOGIN = 401
@@ -126,8 +128,8 @@ def _failure(result: Json, api_error: str, limited: bool) -> str:
         return LIMIT
     if result.get("api_error_status") == BAD_LOGIN or api_error == NOT_LOGGED_IN:
         return LOGIN
-    unknown = any("No conversation found" in text for text in _errors(result))
-    return "no_session" if unknown else ""
+    unknown = any(NO_CONVERSATION in text for text in _errors(result))
+    return UNKNOWN_SESSION if unknown else ""
 
 
 def _words(result: Json, reason: str) -> str:

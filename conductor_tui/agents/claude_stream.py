@@ -62,7 +62,8 @@ class ClaudeStream:
         self._interruption = interruption
         self._booking = claude_results.Booking(booked)
         self._reader = claude_messages.MessageReader(folder)
-        self._session = ""
+        self.session = ""
+        """The session's id, once the program told it."""
         self._api_error = ""
         self._limited = False
         self._seen: set[str] = set()
@@ -147,9 +148,9 @@ class ClaudeStream:
         self.turns.begun()
         self._api_error = ""
         session = wire.text(message, "session_id")
-        if session == self._session or not session:
+        if session == self.session or not session:
             return []
-        self._session = session
+        self.session = session
         return [SessionOpened(session)]
 
     def _state(self, message: Json, _: bytes) -> Signals:

@@ -99,13 +99,12 @@ class Turns:
         self._result = ended
         return self._end()
 
-    def gone(self, otherwise: TurnEnded) -> TurnEnded | None:
-        """End the turn with the program; None where it had ended before."""
+    def gone(self, otherwise: TurnEnded | None) -> TurnEnded | None:
+        """End the turn with the program; None where it had ended, or nobody knows how."""
         if self.ended or self._cut_short:
             return None
-        if self._result is None:
-            self._result = otherwise
-        return self._end()
+        self._result = self._result or otherwise
+        return self._end() if self._result else None
 
     def _settle(self) -> TurnEnded | None:
         waiting = self._tells_taking_up and self._said
