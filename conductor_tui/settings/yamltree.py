@@ -48,12 +48,15 @@ def _check_depth(text: str) -> None:
             if isinstance(event, yaml.CollectionStartEvent):
                 depth += 1
                 if depth > MAX_DEPTH:
-                    line = event.start_mark.line + 1
-                    raise Unreadable(f"nested deeper than {MAX_DEPTH} levels", line)
+                    raise Unreadable(f"nested deeper than {MAX_DEPTH} levels", _event_line(event))
             elif isinstance(event, yaml.CollectionEndEvent):
                 depth -= 1
     except (yaml.YAMLError, RecursionError, UnicodeError):
         return  # compose() tells it, with its place
+
+
+def _event_line(event: yaml.Event) -> int | None:
+    return None if event.start_mark is None else event.start_mark.line + 1
 
 
 def _line_of(error: yaml.MarkedYAMLError) -> int | None:
