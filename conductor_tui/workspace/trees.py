@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from conductor_tui.workspace.git import Git, fields, packed
@@ -32,6 +32,8 @@ class Changed:
     stamp: Stamp | None = None
     plain: bool = True
     """A path that is gone can be removed by the usual way: nothing else lies there instead."""
+    folder: bool = False
+    """A folder is there."""
 
 
 async def list_changed(git: Git, desk: Desk) -> list[Changed]:
@@ -41,24 +43,20 @@ async def list_changed(git: Git, desk: Desk) -> list[Changed]:
     """
     listed = await git.run(
         desk.place,
-        *("ls-files", "-z", "-t", "-s", "--modified", "--deleted", "--others"),
-        "--exclude-standard",
+        *("ls-files", "-z", "-t", "--modified", "--deleted", "--others", "--exclude-standard"),
     )
-    known: dict[str, tuple[str, bool]] = {}
+    known: dict[str, bool] = {}
     embedded: list[str] = []
     for entry in fields(listed):
-        tag, rest = entry[0], entry[2:]
-        if tag == "?":
-            if rest.endswith("/"):
-                embedded.append(rest)
-            else:
-                known[rest] = ("", True)
+        tag, path = entry[0], entry[2:]
+        if tag == "?" and path.endswith("/"):
+            embedded.append(path)
         else:
-            meta, _, path = rest.partition("\t")
-            known[path] = (meta[:6], False)
+            known[path] = tag == "?"
     for path in await _inside(git, desk, embedded):
-        known.setdefault(path, ("", True))
-    return await asyncio.to_thread(_look, desk.path, known)
+        known.setdefault(path, True)
+    changed = await asyncio.to_thread(_look, desk.path, known)
+    return await _submodules(git, desk, changed)
 
 
 async def mark(git: Git, desk: Desk, changed: list[Changed]) -> None:
@@ -119,13 +117,28 @@ def _walk(root: Path, folders: list[str]) -> list[str]:
     return found
 
 
-def _look(root: Path, known: dict[str, tuple[str, bool]]) -> list[Changed]:
+async def _submodules(git: Git, desk: Desk, changed: list[Changed]) -> list[Changed]:
+    """Tell a submodule on another commit from a folder that stands where a file was."""
+    folders = [item.path for item in changed if item.folder and not item.new]
+    if not folders:
+        return changed
+    listed = await git.run(
+        desk.place, "--literal-pathspecs", "ls-files", "-z", "-s", "--", *folders
+    )
+    staged = (entry.partition("\t") for entry in fields(listed))
+    links = {path for meta, _, path in staged if meta.startswith(GITLINK)}
+    return [
+        replace(item, mode=GITLINK, plain=True) if item.path in links else item for item in changed
+    ]
+
+
+def _look(root: Path, known: dict[str, bool]) -> list[Changed]:
     """Say of each path what lies there now."""
     links: dict[str, bool] = {}
-    return [_look_at(root, path, mode, new, links) for path, (mode, new) in sorted(known.items())]
+    return [_look_at(root, path, new, links) for path, new in sorted(known.items())]
 
 
-def _look_at(root: Path, path: str, mode: str, new: bool, links: dict[str, bool]) -> Changed:
+def _look_at(root: Path, path: str, new: bool, links: dict[str, bool]) -> Changed:
     """Say what lies at one path, not looking through links."""
     if _beyond_link(root, path, links):
         return Changed(path, new, None, plain=False)
@@ -142,10 +155,9 @@ def _look_at(root: Path, path: str, mode: str, new: bool, links: dict[str, bool]
     if stat.S_ISREG(status.st_mode):
         kind = "100755" if status.st_mode & stat.S_IXUSR else "100644"
         return Changed(path, new, kind, stamp)
-    if stat.S_ISDIR(status.st_mode) and mode == GITLINK:
-        return Changed(path, new, GITLINK, stamp)
     # A folder or a pipe where a file was: git would read the pipe and wait for ever.
-    return Changed(path, new, None, plain=False)
+    folder = stat.S_ISDIR(status.st_mode)
+    return Changed(path, new, None, stamp if folder else None, plain=False, folder=folder)
 
 
 def _beyond_link(root: Path, path: str, links: dict[str, bool]) -> bool:
