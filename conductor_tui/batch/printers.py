@@ -27,6 +27,7 @@ from conductor_tui.domain.events import (
     TaskFailed,
     TaskWaiting,
 )
+from conductor_tui.domain.plaintext import plain_line
 from conductor_tui.domain.values import Scope
 
 Told = tuple[str, str, str]
@@ -76,6 +77,7 @@ class LinePrinter:
         clock = recorded.ts[11:19]
         name = recorded.task or "run"
         attempt = f" #{recorded.attempt}" if recorded.attempt and recorded.attempt > 1 else ""
+        text = plain_line(text)
         line = f"{clock}  {name + attempt:<24} {self._paint(f'{word:<10}', colour)} {text}"
         self._out.write(line.rstrip() + "\n")
         self._out.flush()

@@ -5,6 +5,7 @@ It says nothing that the state does not hold.
 
 from __future__ import annotations
 
+from conductor_tui.domain.plaintext import plain
 from conductor_tui.domain.values import DecisionAction, Outcome, TaskStatus
 from conductor_tui.domain.views import BreakpointView, RunView, Snapshot, TaskView
 from conductor_tui.engine.summary import duration
@@ -33,7 +34,7 @@ def render(snapshot: Snapshot) -> str:
         ),
         _next(snapshot, run),
     ]
-    return "\n".join(section for section in sections if section)
+    return plain("\n".join(section for section in sections if section))
 
 
 def _head(snapshot: Snapshot, run: RunView) -> str:

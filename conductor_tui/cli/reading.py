@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +120,7 @@ def log(task: str, follow: bool, since: int, as_json: bool) -> None:
     """
     from conductor_tui import bootstrap  # heavy: only the commands that need it
 
-    asyncio.run(bootstrap.print_log(Path.cwd(), task, follow=follow, since=since, as_json=as_json))
+    bootstrap.print_log(Path.cwd(), task, follow_on=follow, since=since, as_json=as_json)
 
 
 @click.command()

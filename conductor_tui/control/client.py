@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from conductor_tui.control.server import CONTROL_FILE
 from conductor_tui.control.wire import LINE_LIMIT, read_answer, request_line
+from conductor_tui.domain.codec import dumps, from_line
 from conductor_tui.domain.commands import Command
 from conductor_tui.domain.errors import StateError
+from conductor_tui.domain.events import Recorded
 
 ANSWER_DEADLINE_S = 600.0
 """How long a command may take; ``cancel`` waits for processes to die, ``land`` for git."""
@@ -43,6 +45,23 @@ async def ask(folder: Path, command: Command) -> Mapping[str, Any]:
     if not line:
         raise StateError("the running conductor ended before it answered", "ask again")
     return read_answer(line)
+
+
+async def follow(folder: Path, run: str, since: int) -> AsyncIterator[Recorded]:
+    """Yield the events of a run from the running conductor, until it ends.
+
+    Raises:
+        NoConductor: none runs here.
+    """
+    reader, writer = await _connect(folder)
+    try:
+        request = {"id": 1, "command": "events", "args": {"run": run, "since": since}}
+        writer.write((dumps(request) + "\n").encode())
+        await writer.drain()
+        while line := await reader.readline():
+            yield from_line(line)
+    finally:
+        writer.close()
 
 
 async def _connect(folder: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

@@ -23,6 +23,7 @@ __all__ = [
     "dumps",
     "event_data",
     "from_data",
+    "from_line",
     "to_data",
     "to_line",
     "type_name",
@@ -94,4 +95,17 @@ def to_line(recorded: Recorded) -> str:
             "attempt": recorded.attempt,
             "data": event_data(recorded.event),
         }
+    )
+
+
+def from_line(line: str | bytes) -> Recorded:
+    """Read a JSON line back; the inverse of :func:`to_line`."""
+    data = json.loads(line)
+    return Recorded(
+        seq=data["seq"],
+        ts=data["ts"],
+        run=data["run"],
+        task=data["task"],
+        attempt=data["attempt"],
+        event=from_data(data["type"], data["data"]),
     )
