@@ -125,9 +125,13 @@ def split(command: str, depth: int = 0) -> Script:
         return _roughly(script, command)
     root = _parse(command)
     spelling = Spelling()
-    spelling.check(root)
-    script.hidden, script.doubt = spelling.broken, spelling.doubt
-    _Walk(script, depth).visit(root)
+    try:
+        spelling.check(root)
+        script.hidden, script.doubt = spelling.broken, spelling.doubt
+        _Walk(script, depth).visit(root)
+    except RecursionError:
+        script.hidden = "is nested too deep"
+        return _roughly(script, command)
     return _roughly(script, command) if spelling.broken else script
 
 
