@@ -111,6 +111,8 @@ class ClaudeProtocol:
     def exited(self, ended: Exit) -> list[Signal]:
         """Withdraw what is open, end the turn where it had not, tell the end."""
         over = self._stream.turns.gone(self._explained(ended))
+        if over and over.reason == "aborted" and ended.reason != "exited":
+            over = None  # by whoever ended the program; the agent's turn is unfinished
         signals: list[Signal] = [*self._stream.requests.clear()]
         if over:
             signals.append(over)
