@@ -323,8 +323,9 @@ class Player:
         steps = self.link.start["steps"]
         for index in range(self._recall(len(steps)), len(steps)):
             self.stage.play(steps[index])
-            self._remember(index + 1)
-            if "limit" in steps[index]:
+            limited = "limit" in steps[index]
+            self._remember(index + 1, limited)
+            if limited:
                 return "limit"
         self.stage.acknowledge()
         return "completed"
@@ -339,16 +340,16 @@ class Player:
         except (OSError, ValueError):
             return 0
         same = all(kept.get(key) == self.link.start.get(key) for key in ("session", "attempt"))
-        done = kept.get("done", 0)
-        return int(done) if same and done < steps else 0
+        done = int(kept.get("done", 0))
+        return done if same and (done < steps or kept.get("limited")) else 0
 
-    def _remember(self, done: int) -> None:
+    def _remember(self, done: int, limited: bool) -> None:
         """Keep the place in the script."""
         if not os.path.isdir(".git"):
             return
         kept = {key: self.link.start.get(key) for key in ("session", "attempt")}
         with open(MEMORY + ".new", "w", encoding="utf-8") as file:
-            json.dump(dict(kept, done=done), file)
+            json.dump(dict(kept, done=done, limited=limited), file)
         os.replace(MEMORY + ".new", MEMORY)
 
 
