@@ -84,7 +84,7 @@ def test_the_summary_names_each_program_once_with_its_mend() -> None:
     reasons = ["Skipped: " + external.missing_reason(n) for n in ("claude", "claude", "tmux")]
     assert external.summary(reasons) == [
         "3 external tests skipped: missing "
-        "claude (npm install --prefix .node @anthropic-ai/claude-code), "
+        "claude (npm install --prefix .node @anthropic-ai/claude-code@latest), "
         "tmux (apt-get install tmux)"
     ]
     assert external.summary(["Skipped: something else"]) == []

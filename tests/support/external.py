@@ -22,7 +22,7 @@ MISSING = "external program missing: "
 """How each reason begins, so that the closing line can count them."""
 
 HOW_TO_GET = {
-    "claude": "npm install --prefix .node @anthropic-ai/claude-code",
+    "claude": "npm install --prefix .node @anthropic-ai/claude-code@latest",
     "sshd": "apt-get install openssh-server",
     "ssh": "apt-get install openssh-client",
     "ssh-keygen": "apt-get install openssh-client",
