@@ -16,11 +16,12 @@ from pathlib import Path
 from conductor_tui.domain.errors import GitError
 from conductor_tui.domain.ports.work import Workspace
 from conductor_tui.workspace import agent_git
-from conductor_tui.workspace.git import Place
+from conductor_tui.workspace.git import Place, fields
 from conductor_tui.workspace.records import Desk, Record
 from conductor_tui.workspace.repository import exclude, workspace_settings
 from conductor_tui.workspace.rescue import move_aside, rescue
 from conductor_tui.workspace.site import Site, create, integration
+from conductor_tui.workspace.undo import in_the_way
 
 
 async def start_run(site: Site, run: str, base: str) -> str:
@@ -142,22 +143,48 @@ def _furnish(desk: Desk, folder: Path, settings: str) -> None:
         out.write(settings.encode("utf-8", "surrogateescape"))
 
 
-async def move(site: Site, desk: Desk, record: Record) -> None:
-    """Make the files those of ``record.head``; all work in them is in a commit already.
+async def move(site: Site, desk: Desk, old_tree: str, record: Record) -> None:
+    """Make the files, which are those of a tree, those of ``record.head``.
 
     The record is written first and says that it is under way: a crash is taken up by the next
-    opening.
+    opening. Files that git ignores and the commit brings are rescued first.
+
+    Raises:
+        GitError: such a file is too large for a rescue.
     """
+    await _save_ignored(site, desk, old_tree, record)
     record = replace(record, moving=True)
     await asyncio.to_thread(desk.save, record)
     await finish(site, desk, record)
+
+
+async def _save_ignored(site: Site, desk: Desk, old_tree: str, record: Record) -> None:
+    """Rescue ignored files of the agent's where the commit has files of its own.
+
+    All else is in the private index; git takes ignored files for worthless.
+    """
+    listed = await site.git.run(
+        desk.place,
+        *("diff-tree", "-r", "-z", "--name-only", "--no-renames", "--diff-filter=A"),
+        *(old_tree, record.tree),
+    )
+    lost = await asyncio.to_thread(in_the_way, desk.path, set(fields(listed)), set())
+    if not lost:
+        return
+    saved = await rescue(site, desk, record)
+    kept = [path for path in sorted(lost) if any(path in entry for entry in saved.left_out)]
+    if kept:
+        raise GitError(
+            f"{desk.path} has ignored files that the commit would overwrite: {', '.join(kept)}",
+            "move them away, then: conductor retry " + desk.task,
+        )
 
 
 async def finish(site: Site, desk: Desk, record: Record) -> None:
     """Bring a workspace to its record's commit, to the end."""
     moved = await site.git.ask(desk.place, "read-tree", "-m", "-u", record.head)
     if moved.code != 0:
-        # A file that is ignored, or half of a move, stands where the commit has another.
+        # A move was cut off half way: files are neither the old nor the new ones.
         await rescue(site, desk, record)
         await site.git.run(desk.place, "read-tree", "--reset", "-u", record.head)
     try:

@@ -28,7 +28,7 @@ from conductor_tui.workspace.history import is_ancestor, make_commit
 from conductor_tui.workspace.merging import join
 from conductor_tui.workspace.repository import exclude, find_under_way, read_head
 from conductor_tui.workspace.site import Site, integration, update
-from conductor_tui.workspace.undo import Backup, restore, store, take_lock
+from conductor_tui.workspace.undo import Backup, in_the_way, restore, store, take_lock
 
 TRAILER = "%(trailers:key=Conductor-Task,valueonly,separator=%x2C)"
 
@@ -133,11 +133,15 @@ async def _accepted(site: Site, tip: str, head: str) -> list[tuple[str, str]]:
         site.repository.place,
         *("log", "--first-parent", "-z", f"--format=%P%x09{TRAILER}", tip, f"^{head}"),
     )
+    # A task landed by itself is in HEAD, the merge that brought it to the run's branch is not.
+    absent = set(
+        (await site.git.line(site.repository.place, "rev-list", tip, f"^{head}")).splitlines()
+    )
     found: list[tuple[str, str]] = []
     for entry in fields(said):
         parents, _, names = entry.strip("\n").partition("\t")
         upon = parents.split()
-        if len(upon) == 2:
+        if len(upon) == 2 and upon[1] in absent:
             found.append((names.split(",")[-1].strip(), upon[1]))
     return found
 
@@ -203,28 +207,14 @@ async def _require_clean(site: Site, copy: Place, plan: Plan) -> None:
     dirty = changing & set(fields(listed))
     tracked = set(fields(await site.git.run(copy, "ls-files", "-z", "--cached")))
     top = Path(site.repository.top)
-    in_way = await asyncio.to_thread(_in_the_way, top, changing - tracked, tracked)
-    if dirty or in_way:
-        files = tuple(sorted(dirty | in_way))
+    blocking = await asyncio.to_thread(in_the_way, top, changing - tracked, tracked)
+    if dirty or blocking:
+        files = tuple(sorted(dirty | blocking))
         raise Hindrance(
             f"files that would change are not committed: {', '.join(files[:5])}",
             "commit or stash them, then land again",
             files,
         )
-
-
-def _in_the_way(top: Path, new: set[str], tracked: set[str]) -> set[str]:
-    """Return files git does not know that stand where new ones are to be written."""
-    found: set[str] = set()
-    for path in new:
-        for place in (path, *(str(parent) for parent in Path(path).parents if parent.name)):
-            file = top / place
-            if place in tracked:
-                break
-            if file.is_symlink() or file.is_file() or (place == path and file.exists()):
-                found.add(place)
-                break
-    return found
 
 
 async def _change(site: Site, copy: Place, plan: Plan) -> None:

@@ -167,14 +167,14 @@ async def put(site: Site, workspace: Workspace, commit: str) -> Workspace:
     """Make the workspace's files those of a commit; what is in no commit yet is rescued first."""
     async with site.lock(workspace.task):
         desk, record = await site.record(workspace)
-        if await snapshot(site.git, desk) != record.tree:
+        present = await snapshot(site.git, desk)
+        if present != record.tree:
             await rescue(site, desk, record)
         (tree,) = await site.resolve(f"{commit}^{{tree}}")
         base, base_tree = await _measure(site, record, commit)
         await site.require(update(head_ref(record.run, record.task), commit))
-        await move(
-            site, desk, replace(record.advanced(commit, tree), base=base, base_tree=base_tree)
-        )
+        new = replace(record.advanced(commit, tree), base=base, base_tree=base_tree)
+        await move(site, desk, present, new)
         return replace(workspace, base=base)
 
 
@@ -207,8 +207,10 @@ async def rebase(site: Site, run: str, workspace: Workspace) -> tuple[Workspace,
             conflicts: tuple[str, ...] = ()
         else:
             new, conflicts = await _bring(site, desk, record, onto, tree)
+        # What was committed, or the unchanged base: all that is in the files.
+        (present,) = await site.resolve(f"{commit}^{{tree}}")
         await site.require(update(head_ref(run, workspace.task), new.head))
-        await move(site, desk, new)
+        await move(site, desk, present, new)
         return replace(workspace, base=onto), conflicts
 
 

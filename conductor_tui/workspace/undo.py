@@ -1,4 +1,4 @@
-"""Putting the user's own files back as they were, byte for byte, when landing fails."""
+"""Files that are about to change: what stands in the way, and how to put all back as it was."""
 
 from __future__ import annotations
 
@@ -83,6 +83,23 @@ def _create(file: Path) -> int | None:
         return os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
     except FileExistsError:
         return None
+
+
+def in_the_way(top: Path, new: set[str], tracked: set[str]) -> set[str]:
+    """Return files git does not know that stand where new ones are to be written.
+
+    Also where a new one needs a folder; ``tracked`` are those git knows.
+    """
+    found: set[str] = set()
+    for path in new:
+        for place in (path, *(str(parent) for parent in Path(path).parents if parent.name)):
+            file = top / place
+            if place in tracked:
+                break
+            if file.is_symlink() or file.is_file() or (place == path and file.exists()):
+                found.add(place)
+                break
+    return found
 
 
 def store(top: Path, scratch: Path, paths: tuple[str, ...]) -> Backup:
