@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -138,7 +139,8 @@ def test_speed_scales_the_pauses(tmp_path: Path) -> None:
     for folder in folders.values():
         folder.mkdir()
     normal = waits(create_sample(folders["normal"]))
-    assert normal
+    written = files("conductor_tui.demo").joinpath("sample/demo/ada.yaml").read_text("utf-8")
+    assert normal[0] == float(written.split("- wait: ")[1].split("\n")[0])
     assert waits(create_sample(folders["none"], speed=0)) == []
     assert waits(create_sample(folders["slow"], speed=2)) == pytest.approx([2 * w for w in normal])
 
