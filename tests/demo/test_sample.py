@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from conductor_tui.demo import Sample, create_sample, farewell, greeting
+from conductor_tui.cli import COMMANDS
+from conductor_tui.demo import Sample, create_sample
 from conductor_tui.domain.errors import RepositoryError
 from conductor_tui.domain.task import Task
 from conductor_tui.settings.loading import load_settings
@@ -263,15 +264,20 @@ def test_work_done_at_the_same_time_merges_and_holds_together(
 # -- the words around it -------------------------------------------------------------------------
 
 
-def test_the_farewell_names_what_is_there(tmp_path: Path) -> None:
+def test_the_farewell_shows_what_is_there(tmp_path: Path) -> None:
     folder = tmp_path / "with a blank"
     folder.mkdir()
     sample = create_sample(folder)
-    said = farewell(sample, "main")
-    assert str(sample.repository) in said
-    for line in said.splitlines():
-        if line.startswith("  git "):
-            shown = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=True)
-            assert "Start textkit" in shown.stdout
-    assert "git -C" not in farewell(sample, None)
-    assert str(sample.repository) in greeting(sample)
+    git(sample.repository, "branch", "conductor/20261120-100000-abcd/integration")
+    lines = sample.farewell.splitlines()
+    assert str(sample.repository) in lines[0]
+    [look] = [line for line in lines if line.startswith("  git ")]
+    shown = subprocess.run(["sh", "-c", look], capture_output=True, text=True, check=True)
+    assert shown.stdout.count("Start textkit") == 1
+    assert str(sample.repository) in sample.greeting
+
+
+@pytest.mark.parametrize("word", ["status", "show", "land"])
+def test_the_farewell_names_commands_that_exist(sample: Sample, word: str) -> None:
+    assert word in COMMANDS
+    assert f"conductor -C {sample.repository} {word}" in sample.farewell
