@@ -129,6 +129,6 @@ class ClaudeProtocol:
         words = "\n".join(self._stderr)
         if claude_results.NO_CONVERSATION in words:
             return TurnEnded(False, claude_results.UNKNOWN_SESSION, words)
-        if ended.reason == "exited" and not self._stream.session:
+        if ended.reason == "exited" and not self._stream.heard:
             return TurnEnded(False, "not_started", words or f"it ended with code {ended.code}")
         return None

@@ -62,10 +62,11 @@ class ClaudeStream:
         self._interruption = interruption
         self._booking = claude_results.Booking(booked)
         self._reader = claude_messages.MessageReader(folder)
-        self.session = ""
-        """The session's id, once the program told it."""
+        self._session = ""
         self._api_error = ""
         self._limited = False
+        self.heard = False
+        """The program has spoken."""
         self._seen: set[str] = set()
         self._readers: dict[str, Reader] = {
             "assistant": self._assistant,
@@ -93,6 +94,7 @@ class ClaudeStream:
         message = wire.parse(line)
         if message is None:
             return [AgentLog(wire.decode(line))]
+        self.heard = True
         kind = wire.text(message, "type")
         if kind == "system":
             kind = f"system/{wire.text(message, 'subtype')}"
@@ -148,9 +150,9 @@ class ClaudeStream:
         self.turns.begun()
         self._api_error = ""
         session = wire.text(message, "session_id")
-        if session == self.session or not session:
+        if session == self._session or not session:
             return []
-        self.session = session
+        self._session = session
         return [SessionOpened(session)]
 
     def _state(self, message: Json, _: bytes) -> Signals:

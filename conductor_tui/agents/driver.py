@@ -159,13 +159,15 @@ class ScriptedKind:
     settings: AgentSettings
     script: Script
     python: str
+    source: str
+    """The player's program."""
     mend: str = "name a Python >= 3.8 by `command:`"
 
     def argv(self, assignment: Assignment) -> tuple[str, ...]:
         """Return the command line; the player's text travels in it, nothing is installed."""
         del assignment
         interpreter = self.settings.command or (self.python,)
-        return (*interpreter, "-I", "-u", "-c", scripted.player_source(), *self.settings.args)
+        return (*interpreter, "-I", "-u", "-c", self.source, *self.settings.args)
 
     def environment(self) -> Mapping[str, str]:
         """Return nothing: no model, no login."""

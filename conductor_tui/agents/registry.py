@@ -9,6 +9,7 @@ from types import MappingProxyType
 from conductor_tui.agents.agent_settings import CLAUDE, SCRIPTED, AgentSettings
 from conductor_tui.agents.driver import ClaudeKind, HostedAgent, Kind, ScriptedKind, local_python
 from conductor_tui.agents.script import load_script
+from conductor_tui.agents.scripted import player_source
 from conductor_tui.domain.errors import Fault, SettingsError
 from conductor_tui.domain.ports.agents import Agent
 from conductor_tui.domain.ports.hosts import Host
@@ -35,7 +36,7 @@ def _scripted(settings: AgentSettings, host: Host) -> Kind:
     if not settings.script:
         raise settings.fault("script", "a scripted agent needs a script file")
     script = load_script(Path(settings.script).expanduser())
-    return ScriptedKind(settings, script, local_python(host))
+    return ScriptedKind(settings, script, local_python(host), player_source())
 
 
 KINDS: Mapping[str, Factory] = MappingProxyType({CLAUDE: _claude, SCRIPTED: _scripted})
