@@ -29,6 +29,7 @@ def script(repository: Path, agent: str) -> Mapping[str, Any]:
 def steps(repository: Path, task: Task, attempt: int = 1) -> Steps:
     """Return the steps of one attempt."""
     read = script(repository, task.agent)
+    read = read.get("tasks", {}).get(task.id, read)
     found: Steps = read["attempts"][attempt] if "attempts" in read else read["steps"]
     return found
 

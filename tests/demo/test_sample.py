@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from conductor_tui.agents.script import load_script
 from conductor_tui.cli import COMMANDS
 from conductor_tui.demo import Sample, create_sample
 from conductor_tui.domain.errors import RepositoryError
@@ -130,8 +131,9 @@ def waits(sample: Sample) -> list[float]:
     found = []
     for agent in AGENTS:
         read = script(sample.repository, agent)
-        for part in [read.get("steps", []), *read.get("attempts", {}).values()]:
-            found += [float(step["wait"]) for step in flat(part) if "wait" in step]
+        for part in (read, *read.get("tasks", {}).values()):
+            for played in (part.get("steps", []), *part.get("attempts", {}).values()):
+                found += [float(step["wait"]) for step in flat(played) if "wait" in step]
     return found
 
 
@@ -156,7 +158,7 @@ def test_a_negative_speed_is_refused_before_anything_is_made(tmp_path: Path) -> 
 
 
 def test_the_plan_shows_what_the_demonstration_promises(plan: dict[str, Task]) -> None:
-    assert len(plan) == 7
+    assert len(plan) == 8
     assert {task.agent for task in plan.values()} == set(AGENTS)
     first = [task for task in plan.values() if not task.depends_on]
     assert {task.agent for task in first} == set(AGENTS), "four agents work at once from the start"
@@ -173,6 +175,15 @@ def test_the_settings_hold(sample: Sample, tmp_path: Path) -> None:
     assert settings.permissions.ask == ["Bash(git push *)"]
     for name, agent in settings.agents.items():
         assert Path(agent.script or "") == sample.repository / "demo" / f"{name}.yaml"
+
+
+def test_the_agents_can_play_their_scripts(sample: Sample, plan: dict[str, Task]) -> None:
+    for task in plan.values():
+        loaded = load_script(sample.repository / "demo" / f"{task.agent}.yaml")
+        for attempt in range(1, task.attempts + 1):
+            played = loaded.play(task.id, attempt, "it is red")
+            assert played
+            assert "{{" not in str(played)
 
 
 def test_the_scripts_use_the_words_of_the_contract(sample: Sample, plan: dict[str, Task]) -> None:
@@ -248,6 +259,7 @@ def test_work_done_at_the_same_time_merges_and_holds_together(
     sample: Sample, plan: dict[str, Task]
 ) -> None:
     place = sample.repository
+    release = plan.pop("release")
     for task in plan.values():
         git(place, "switch", "--quiet", "--create", task.id, "main")
         for attempt in (1, 2) if task.agent == "bo" else (1,):
@@ -257,7 +269,9 @@ def test_work_done_at_the_same_time_merges_and_holds_together(
     git(place, "switch", "--quiet", "main")
     for task in plan.values():
         git(place, "merge", "--quiet", "--no-ff", "--no-edit", task.id)
-    for task in plan.values():
+    assert not all(check(place, release).values())
+    play(place, release)
+    for task in (*plan.values(), release):
         assert all(check(place, task).values()), task.id
 
 
