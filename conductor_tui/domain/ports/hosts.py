@@ -21,7 +21,7 @@ class ProcessSpec:
     """Go on when whoever started it is gone."""
     lease_s: float = 30.0
     """How long the runner waits for a lost attachment before it ends the program."""
-    grace_s: float = 2.0
+    grace_s: float = 1.5
     """Seconds between SIGINT, SIGTERM and SIGKILL."""
 
 
@@ -42,7 +42,11 @@ class Exit:
     code: int | None
     """The exit code, 128 + N for signal N, None where nobody saw it."""
     reason: str
-    """``exited``, ``ended`` (asked to), ``lease``, ``orphaned``, ``lost`` (the runner died)."""
+    """How it came to its end:
+
+    ``exited``, ``ended`` (asked to), ``lease``, ``orphaned`` (whoever started it is gone),
+    ``lost`` (the runner died), ``spool: ERRNO`` (its output could not be kept, so it was ended).
+    """
 
 
 @dataclass(frozen=True, slots=True)
