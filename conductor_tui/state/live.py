@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from itertools import islice
@@ -109,12 +110,12 @@ class Live:
         return self.run_ids[0 if run is None else self.run_ids.index(run) + 1]
 
     async def _pause(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(max(0.0, seconds)):
+        if seconds <= 0:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
                 while not self.closed:
                     await self._changed.wait()
-        except TimeoutError:
-            return
 
     def _wake(self) -> None:
         woken, self._changed = self._changed, asyncio.Event()

@@ -43,6 +43,7 @@ class Reader:
     def __init__(self, connection: aiosqlite.Connection, path: Path) -> None:
         self._connection = connection
         self._path = path
+        self._prepared = False
 
     @classmethod
     @asynccontextmanager
@@ -74,6 +75,7 @@ class Reader:
     async def runs(self) -> list[RunView]:
         """Return all runs, newest first."""
         found = await self._fetch("SELECT data FROM runs ORDER BY n DESC")
+        await self._prepare()
         return [rows.run_of(row[0]) for row in found]
 
     async def newest(self) -> Snapshot:
@@ -90,6 +92,7 @@ class Reader:
         found = await self._fetch(_PICTURE, {"run": run})
         if not found:
             raise NotFound(f"there is no run {run}", "`conductor status` names the newest one")
+        await self._prepare()
         view, seq = rows.run_of(found[0][-1]), int(found[0][2])
         tasks = [rows.task_of(row) for row in found if row[0] == _TASK]
         points = [rows.breakpoint_of(row) for row in found if row[0] == _POINT]
@@ -131,6 +134,7 @@ class Reader:
             f"SELECT {rows.EVENT_COLUMNS} FROM events WHERE {' AND '.join(where)}"
             " ORDER BY seq LIMIT ?"
         )
+        await self._prepare()
         found: list[Recorded] = []
         while limit is None or len(found) < limit:
             size = PAGE if limit is None else min(PAGE, limit - len(found))
@@ -140,6 +144,11 @@ class Reader:
                 break
             since = found[-1].seq
         return found
+
+    async def _prepare(self) -> None:
+        if not self._prepared:
+            await asyncio.to_thread(rows.prepare)
+            self._prepared = True
 
     async def _fetch(self, query: str, values: _Values = ()) -> list[rows.Row]:
         try:

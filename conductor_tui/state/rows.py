@@ -96,6 +96,12 @@ def breakpoint_row(place: int, point: BreakpointView) -> Row:
     return (point.id, place, int(point.open), codec.dumps(point))
 
 
+def prepare() -> None:
+    """Build what rebuilding pictures needs; pydantic reads files then, so not on the loop."""
+    for kind in (RunView, TaskView, BreakpointView):
+        codec.adapter(kind)
+
+
 def run_of(data: str) -> RunView:
     """Rebuild a run."""
     return _view(RunView, data)

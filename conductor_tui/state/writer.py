@@ -179,6 +179,7 @@ class Writer:
             size += len(group[-1].drafts)
             if alone:
                 break
+        self._room.set()
         return group
 
     async def _write(self, group: list[_Operation]) -> None:
@@ -202,7 +203,6 @@ class Writer:
             )
         for operation in group:
             self._settle(operation)
-        self._room.set()
 
     def _judge(self, fold: Fold, operation: _Operation) -> bool:
         """Number an operation's events and fold them, or note why it is illegal."""
