@@ -83,7 +83,7 @@ def _cover(patterns: Sequence[tuple[str, Pattern]], part: Part, rules: list[str]
         if part.inner and not rest and not part.launches:
             _cover_all(patterns, part.inner, rules)
         return ""
-    if part.transparent and part.inner and not rest:
+    if part.transparent and part.inner and not rest and not part.unsafe:
         return _cover_all(patterns, part.inner, rules)
     return rest or f"no rule allows `{_spelt(part)}`"
 

@@ -184,9 +184,8 @@ class Spelling:
     doubt: str = ""
     """Why a part may do more than it says, although every command in it was seen."""
 
-    def check(self, root: Node) -> None:
-        """Look at a whole tree: every byte has to belong to a token that is sound."""
-        source = root.text or b""
+    def check(self, root: Node, source: bytes) -> None:
+        """Look at the whole tree of a source: every byte has to belong to a sound token."""
         self._between(source, 0, root.start_byte, _BLANK)
         self._visit(root, source)
         self._between(source, root.end_byte, len(source), _BLANK)
