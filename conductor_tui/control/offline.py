@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from random import Random
 from typing import Any
 
 from conductor_tui.domain.commands import (
@@ -47,6 +48,7 @@ class OfflineCommands:
         workspaces: git.
         host: where leftovers of a detached run are ended.
         now: tells the time.
+        random: where the letters of run ids come from.
     """
 
     def __init__(
@@ -55,11 +57,13 @@ class OfflineCommands:
         workspaces: Workspaces,
         host: Host,
         now: Callable[[], datetime],
+        random: Random,
     ) -> None:
         self._state = state
         self._workspaces = workspaces
         self._host = host
         self._now = now
+        self._random = random
 
     @property
     def _snapshot(self) -> Snapshot:
@@ -113,7 +117,7 @@ class OfflineCommands:
 
     async def _open_run(self, command: AddTasks) -> None:
         head = await self._workspaces.preflight()
-        name = new_run_id(self._now())
+        name = new_run_id(self._now(), self._random)
         ids = tuple(task.id for task in command.tasks)
         started = RunStarted(ids, {}, {}, head.commit, integration_branch(name))
         await self._state.begin(name, [Draft(started), *map(queued_draft, command.tasks)])

@@ -57,7 +57,9 @@ class ControlServer:
 
             clients: set[asyncio.Task[None]] = set()
             server = await asyncio.start_unix_server(accept, str(socket), limit=LINE_LIMIT)
-            await asyncio.to_thread(_announce, folder, socket)
+            await asyncio.to_thread(socket.chmod, 0o600)
+            told = {"socket": str(socket), "pid": os.getpid()}
+            await write_atomic(folder / CONTROL_FILE, dumps(told))
             try:
                 yield
             finally:
@@ -107,12 +109,6 @@ class ControlServer:
             if run is None or recorded.run == run:
                 writer.write((to_line(recorded) + "\n").encode())
                 await writer.drain()
-
-
-def _announce(folder: Path, socket: Path) -> None:
-    socket.chmod(0o600)
-    told = {"socket": str(socket), "pid": os.getpid()}
-    write_atomic(folder / CONTROL_FILE, dumps(told).encode())
 
 
 def _withdraw(folder: Path, socket: Path) -> None:

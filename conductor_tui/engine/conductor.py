@@ -16,6 +16,7 @@ from conductor_tui.domain.errors import EXIT_PARKED, NotFound
 from conductor_tui.domain.events import (
     Draft,
     Event,
+    Notice,
     RunFinished,
     RunInterrupted,
     RunResumed,
@@ -85,7 +86,7 @@ class Conductor:
             RepositoryError: no run can start on the repository.
         """
         head = await self.tools.workspaces.preflight()
-        run = new_run_id(self.tools.now())
+        run = new_run_id(self.tools.now(), self.tools.random)
         started = RunStarted(
             plan=tuple(task.id for task in tasks),
             settings=self.tools.settings,
@@ -124,6 +125,9 @@ class Conductor:
         run = self.snapshot.run
         if run is not None:
             await self.tools.workspaces.start_run(run.id, run.base)
+        if self.tools.notices:
+            notices = [Draft(Notice("warning", text)) for text in self.tools.notices]
+            await self.tools.state.record(*notices)
         self.dispatcher.open()
 
     async def _sweep(self) -> None:

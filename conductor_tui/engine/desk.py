@@ -40,7 +40,7 @@ from conductor_tui.domain.values import (
 from conductor_tui.domain.views import BreakpointView, Grant
 from conductor_tui.engine.job import Job
 from conductor_tui.engine.resolving import queued_again
-from conductor_tui.supervision.permissions import judge, parse_rule, rule_for
+from conductor_tui.supervision.permissions import RuleError, judge, rule_for
 
 _NOBODY = (
     "Nobody is there to answer, so this was denied. Find a way without it, or finish what you can."
@@ -124,7 +124,7 @@ class Desk:
             {
                 "tool": signal.tool,
                 "input": dict(signal.input),
-                "rule": str(rule_for(signal.tool, signal.input)),
+                "rule": self._rule(signal),
             },
             ("approve once", "always allow this in the run", "reject with a hint"),
         )
@@ -195,9 +195,15 @@ class Desk:
 
     def _judge(self, tool: str, given: Mapping[str, Any]) -> tuple[Verdict | None, str]:
         job = self._job
-        policy = job.tools.policy.with_allowed(parse_rule(rule) for rule in job.run.rules)
+        policy = job.tools.policy.allowing(*job.run.rules)
         ruling = judge(policy, tool, given, job.workspace.path)
         return ruling.verdict, ruling.reason
+
+    def _rule(self, signal: PermissionAsked) -> str:
+        try:
+            return rule_for(signal.tool, signal.input, self._job.workspace.path)
+        except RuleError:
+            return ""
 
     def _grant(self, tool: str, given: Mapping[str, Any]) -> Grant | None:
         for grant in self._job.view.grants:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from dataclasses import dataclass
 
 from conductor_tui.domain.agent_events import (
@@ -26,6 +27,9 @@ from conductor_tui.domain.ports.agents import (
 from conductor_tui.engine.checking import record_changes
 from conductor_tui.engine.desk import Desk
 from conductor_tui.engine.job import Job
+
+_LOOK_S = 1.0
+"""How often the clock is looked at, at the least, while an agent works."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +55,8 @@ class LiveAgent:
         self._limit: str | None = None
         self._exit: AgentExited | None = None
         self._in_flight: set[str] = set()
-        self._timer: asyncio.Timeout | None = None
-        self._wall = 0.0
+        self._heard = self._now()
+        self._wall = self._heard + job.spec.timeout_s
         self._paused_at: float | None = None
 
     async def run(self) -> Turn:
@@ -85,27 +89,15 @@ class LiveAgent:
             helpers = [
                 group.create_task(self.desk.serve()),
                 group.create_task(self._watch_files()),
+                group.create_task(self._watch_time()),
             ]
             try:
-                await self._read(group)
+                async for arrival in self._session.signals():
+                    self._heard = self._now()
+                    await self._handle(arrival, group)
             finally:
                 for helper in helpers:
                     helper.cancel()
-
-    async def _read(self, group: asyncio.TaskGroup) -> None:
-        loop = asyncio.get_running_loop()
-        self._wall = loop.time() + self._job.spec.timeout_s
-        try:
-            async with asyncio.timeout(None) as self._timer:
-                self._rewind()
-                async for arrival in self._session.signals():
-                    self._rewind()
-                    await self._handle(arrival, group)
-        except TimeoutError:
-            if self._timer is None or not self._timer.expired():
-                raise
-            self._turn = self._turn or self._overdue(loop.time())
-            await self._session.end()
 
     async def _handle(self, arrival: Arrival, group: asyncio.TaskGroup) -> None:
         match arrival.signal:
@@ -144,31 +136,41 @@ class LiveAgent:
 
     # -- time --------------------------------------------------------------------------------------
 
-    def _rewind(self) -> None:
-        """Set the alarm anew; a tool at work, or a human who is asked, may be silent for long."""
-        if self._timer is None or self._timer.expired():
-            return
+    async def _watch_time(self) -> None:
+        """End an agent that is silent, or at work, for too long."""
+        while True:
+            left = self._due() - self._now()
+            if left <= 0:
+                break
+            await asyncio.sleep(min(left, _LOOK_S))
+        if self._turn is None:
+            self._turn = self._overdue()
+        await self._session.end()
+
+    def _due(self) -> float:
+        """Return when the agent is overdue; a tool, or a human who is asked, may be silent long."""
         if self._paused_at is not None:
-            self._timer.reschedule(None)
-            return
-        now = asyncio.get_running_loop().time()
-        idle = now + self._job.spec.idle_timeout_s
-        self._timer.reschedule(self._wall if self._in_flight else min(self._wall, idle))
+            return math.inf
+        if self._in_flight:
+            return self._wall
+        return min(self._wall, self._heard + self._job.spec.idle_timeout_s)
 
     def _pause(self, paused: bool) -> None:
-        now = asyncio.get_running_loop().time()
         if paused and self._paused_at is None:
-            self._paused_at = now
+            self._paused_at = self._now()
         elif not paused and self._paused_at is not None:
-            self._wall += now - self._paused_at
+            self._heard = self._now()
+            self._wall += self._heard - self._paused_at
             self._paused_at = None
-        self._rewind()
 
-    def _overdue(self, now: float) -> Turn:
+    def _overdue(self) -> Turn:
         spec = self._job.spec
-        if now >= self._wall:
+        if self._now() >= self._wall:
             return Turn(False, f"it ran longer than {spec.timeout_s:g} s")
         return Turn(False, f"it was silent for {spec.idle_timeout_s:g} s")
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
 
     # -- the end -----------------------------------------------------------------------------------
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
+from random import Random
 from typing import Any
 
 from conductor_tui.domain.ports.agents import Agent
@@ -12,7 +14,6 @@ from conductor_tui.domain.ports.hosts import Host
 from conductor_tui.domain.ports.work import Checker, Workspaces
 from conductor_tui.domain.values import BreakpointPolicy
 from conductor_tui.state.manager import StateManager
-from conductor_tui.state.runfiles import RunFiles
 from conductor_tui.supervision.permissions import Policy
 from conductor_tui.supervision.prompts import Prompts
 
@@ -40,12 +41,16 @@ class Tools:
     agents: Mapping[str, Agent]
     checker: Checker
     host: Host
-    files: RunFiles
+    folder: Path
+    """``.conductor``, where runs leave their files."""
     prompts: Prompts
     policy: Policy
     now: Callable[[], datetime]
+    random: Random
     options: Options = Options()
     judge: Mapping[str, Any] = field(default_factory=dict)
     """``provider`` and ``model`` as resolved at the start."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """The settings in short, for the record."""
+    notices: tuple[str, ...] = ()
+    """What a human should know before the work begins."""

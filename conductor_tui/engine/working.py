@@ -21,6 +21,7 @@ from conductor_tui.domain.views import AttemptView, BreakpointView
 from conductor_tui.engine.checking import record_changes
 from conductor_tui.engine.job import Job
 from conductor_tui.engine.live import LiveAgent, Turn
+from conductor_tui.state.runfiles import RunFiles, write_atomic
 from conductor_tui.supervision.prompts import Dependency
 
 LIMIT_PAUSE = timedelta(hours=1)
@@ -101,9 +102,9 @@ async def _start(
     job: Job, agent: Agent, plan: _Plan, live: Callable[[LiveAgent | None], None]
 ) -> Turn:
     tools = job.tools
-    folder = tools.files.attempt(job.run.id, job.task, plan.n)
-    await tools.files.write(folder / "prompt.md", plan.prompt.encode())
-    spool = str(folder / f"agent-{uuid.uuid4().hex[:8]}")
+    files = RunFiles(tools.folder, job.run.id).attempt(job.task, plan.n)
+    await write_atomic(files.prompt, plan.prompt)
+    spool = str(files.folder / f"agent-{uuid.uuid4().hex[:8]}")
     assignment = _assignment(job, plan.n, plan.session or "", plan.known, plan.prompt, spool)
     await job.record(TaskPhase(Phase.WORKING))
     session = await agent.open(assignment)

@@ -55,6 +55,17 @@ async def open_workspace(site: Site, run: str, task: str, base: str | None) -> W
         return await _make(site, desk, ours or await _fresh(site, run, task))
 
 
+async def locate(site: Site, run: str, task: str) -> Workspace:
+    """Say where a task's workspace is, or will be, on which branch and base; write nothing."""
+    desk = site.desk(task)
+    record = await asyncio.to_thread(desk.load)
+    if record is not None and record.run == run:
+        return _view(desk, record)
+    name = integration(run)
+    (tip,) = await site.resolve(f"refs/heads/{name}^{{commit}}")
+    return Workspace(task, str(desk.path), f"conductor/{run}/{task}", tip)
+
+
 async def _fresh(site: Site, run: str, task: str) -> Record:
     """Return the record of a workspace that starts from the integration branch."""
     tip = f"refs/heads/{integration(run)}"

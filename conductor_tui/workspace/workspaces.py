@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from conductor_tui.domain.ports.work import Head, Landing, Merge, Workspace
 from conductor_tui.domain.task import Task
@@ -31,6 +31,10 @@ class GitWorkspaces:
         """Make the integration branch if it is not there; return its name."""
         return await clones.start_run(self.site, run, base)
 
+    async def locate(self, run: str, task: str) -> Workspace:
+        """Say where a task's workspace is, or will be, on which branch and base; write nothing."""
+        return await clones.locate(self.site, run, task)
+
     async def open(self, run: str, task: Task, base: str | None) -> Workspace:
         """Make the task's workspace from the integration branch, or open the one that is there."""
         return await clones.open_workspace(self.site, run, task.id, base)
@@ -43,7 +47,7 @@ class GitWorkspaces:
         """Return the unified diff of the workspace against its base."""
         return await self._diffs.diff(workspace)
 
-    def watch(self, workspace: Workspace) -> AsyncIterator[None]:
+    def watch(self, workspace: Workspace) -> AsyncGenerator[None, None]:
         """Yield whenever files of the workspace may have changed (a hint, debounced)."""
         return watcher.watch(workspace.path)
 
