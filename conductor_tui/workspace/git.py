@@ -93,9 +93,14 @@ class Git:
     """Runs git on a host, in one place after another."""
 
     def __init__(
-        self, host: Executor, environment: Mapping[str, str], timeout_s: float = 600.0
+        self,
+        host: Executor,
+        environment: Mapping[str, str],
+        timeout_s: float = 600.0,
+        lock_waits_s: Sequence[float] = LOCK_WAITS_S,
     ) -> None:
         """Take what git may know of the environment; ``timeout_s`` bounds each command."""
+        self._lock_waits_s = tuple(lock_waits_s)
         self._host = host
         self._base = {key: environment[key] for key in PASSED_ON if key in environment} | OWN
         self._timeout_s = timeout_s
@@ -114,7 +119,7 @@ class Git:
         """
         argv = ["git", *_settings(place), *arguments]
         environment = self._base | place.environment() | dict(env or {})
-        for pause_s in (*LOCK_WAITS_S, None):
+        for pause_s in (*self._lock_waits_s, None):
             ended = await self._execute(argv, place.cwd, environment, stdin)
             lock = LOCKED.search(words(ended.err)) if ended.code else None
             if lock is None:

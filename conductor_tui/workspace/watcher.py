@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -25,13 +25,12 @@ POLL_S = 1.5
 OWN = frozenset({".git", ".conductor"})
 
 
-async def watch(workspace: str, reconcile_s: float = RECONCILE_S) -> AsyncIterator[None]:
+async def watch(workspace: str, reconcile_s: float = RECONCILE_S) -> AsyncGenerator[None, None]:
     """Yield at once, whenever files of a workspace may have changed, and every few seconds.
 
     Where the system's watches are used up it goes on by time alone. Ends promptly when closed or
     cancelled.
     """
-    yield
     stop = threading.Event()
     # A thread of its own: the default executor has few, and each watch holds one for good.
     pool = ThreadPoolExecutor(1, thread_name_prefix="watch")
@@ -41,8 +40,8 @@ async def watch(workspace: str, reconcile_s: float = RECONCILE_S) -> AsyncIterat
                 yield
     except (OSError, WatchfilesRustInternalError):
         while True:
-            await asyncio.sleep(POLL_S)
             yield
+            await asyncio.sleep(POLL_S)
     finally:
         stop.set()
         pool.shutdown(wait=False)
@@ -50,11 +49,13 @@ async def watch(workspace: str, reconcile_s: float = RECONCILE_S) -> AsyncIterat
 
 async def _events(
     pool: ThreadPoolExecutor, workspace: str, stop: threading.Event, reconcile_s: float
-) -> AsyncIterator[bool]:
+) -> AsyncGenerator[bool, None]:
     """Yield for each batch of changes, or silence, whether it is worth a look."""
     loop = asyncio.get_running_loop()
     # Setting a watch on each of 10,000 folders takes a while: not on the loop.
     notify = await loop.run_in_executor(pool, _open, workspace)
+    # The first hint: whatever changes from here on is seen.
+    yield True
     root = Path(workspace)
     due = loop.time() + reconcile_s
     while True:

@@ -71,7 +71,7 @@ def files(workspace: Workspace) -> Path:
 async def make_room(repo: Path) -> Room:
     """Make a room over a repository."""
     host = CountingHost()
-    runner = Git(host, os.environ)
+    runner = Git(host, os.environ, lock_waits_s=(0.05, 0.1))
     return Room(GitWorkspaces(runner, await find_repository(runner, str(repo))), host, repo)
 
 

@@ -15,6 +15,11 @@ class CountingHost:
     """Runs short commands; the environment is exactly the one given."""
 
     commands: list[tuple[str, ...]] = field(default_factory=list)
+    fail: str = ""
+    """A git verb that ends as if it had been killed before it did anything."""
+    watched: str = ""
+    tried: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once the watched verb has run."""
 
     async def execute(
         self,
@@ -26,6 +31,8 @@ class CountingHost:
         timeout_s: float = 60.0,
     ) -> Completed:
         self.commands.append(tuple(argv))
+        if self.fail and verb(argv) == self.fail:
+            return Completed(137, b"", b"Killed")
         process = await asyncio.create_subprocess_exec(
             *argv,
             cwd=cwd,
@@ -42,6 +49,8 @@ class CountingHost:
                 process.kill()
             await process.wait()
             raise
+        if self.watched and verb(argv) == self.watched:
+            self.tried.set()
         return Completed(process.returncode or 0, out, err)
 
     def verbs(self) -> list[str]:
