@@ -6,5 +6,6 @@ code away from theirs). On the floor of the faces: it may import `domain` and `s
 """
 
 from conductor_tui.demo.sample import Sample, create_sample
+from conductor_tui.demo.words import farewell, greeting
 
-__all__ = ["Sample", "create_sample"]
+__all__ = ["Sample", "create_sample", "farewell", "greeting"]

@@ -22,9 +22,6 @@ PLAN = "plan.yaml"
 
 BRANCH = "main"
 
-RESULTS = "conductor/*/integration"
-"""The branches on which runs bring accepted work together (contract, section 5)."""
-
 GIT_TIMEOUT_S = 60.0
 """How long one git command may take; each of them is a matter of milliseconds."""
 
@@ -40,26 +37,6 @@ class Sample:
 
     repository: Path
     plan: Path
-
-    @property
-    def greeting(self) -> str:
-        """The lines to be printed before the run begins."""
-        return (
-            f"A sample repository: {self.repository}\n"
-            "Four scripted agents work on it; git, files and checks are real, costs are invented.\n"
-        )
-
-    @property
-    def farewell(self) -> str:
-        """The lines to be printed when the run has ended: where the result lies."""
-        place = shlex.quote(str(self.repository))
-        return (
-            f"The sample repository lies in {self.repository}. Look at the result:\n"
-            f"  git -C {place} log --oneline --graph --branches='{RESULTS}'\n"
-            f"  conductor -C {place} status\n"
-            f"  conductor -C {place} show slugify   # failed its check, was told so, mended it\n"
-            f"  conductor -C {place} land           # merge the accepted work into {BRANCH}\n"
-        )
 
 
 def create_sample(folder: Path, speed: float = 1.0) -> Sample:
