@@ -1,7 +1,7 @@
 """The one table of what keys do: bindings, footer, command palette, help and README come from it.
 
-A key has one meaning in a context, and the keys that answer a question mean nothing elsewhere, so
-that a key pressed in the wrong pane never answers one.
+A key has one meaning in a context, and the keys that answer a breakpoint mean nothing elsewhere,
+so that a key pressed in the wrong pane never answers one.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ EVERYWHERE = "everywhere"
 TASKS = "tasks"
 AGENTS = "agents"
 DIFF = "diff"
-QUESTIONS = "questions"
+BREAKPOINTS = "breakpoints"
 
 CONTEXTS = {
     EVERYWHERE: "Everywhere",
     TASKS: "Tasks",
     AGENTS: "Agents",
     DIFF: "Diff",
-    QUESTIONS: "Questions",
+    BREAKPOINTS: "Breakpoints",
 }
 
 
@@ -41,6 +41,7 @@ class Action:
     help: str
     """What it does: one sentence."""
     footer: bool = False
+    """Shown in the footer, or in the frame of its pane."""
     palette: bool = True
 
     @property
@@ -78,70 +79,72 @@ def _do(keys: str, name: str, label: str, help_text: str, *, footer: bool = Fals
     return Action(EVERYWHERE, keys, f"do('{name}')", label, help_text, footer)
 
 
+def _pass(keys: str, action: str, label: str, help_text: str) -> Action:
+    return Action(EVERYWHERE, keys, action, label, help_text, palette=False)
+
+
+def _move(context: str, keys: str, action: str, help_text: str) -> Action:
+    return Action(context, keys, action, help_text.rstrip("."), help_text, palette=False)
+
+
 def _answer(keys: str, answer: Answer, label: str, help_text: str) -> Action:
     action = f"answer('{answer.value}')"
-    return Action(QUESTIONS, keys, action, label, help_text, palette=False)
+    return Action(BREAKPOINTS, keys, action, label, help_text, palette=False)
 
 
 ACTIONS: tuple[Action, ...] = (
-    _do("a", "add", "Add task", "Add a task to the run, or open one.", footer=True),
-    _do("b", "questions", "Next question", "Go to the next question that waits.", footer=True),
+    _do("a", "add", "Add", "Add a task to the run, or open one.", footer=True),
+    _do("b", "breakpoints", "Breakpoint", "Go to the next breakpoint that waits.", footer=True),
     _do("enter", "details", "Details", "Show the selected task: attempts, checks, reasons, cost."),
     _do("m", "message", "Message", "Give words to the agent of the selected task.", footer=True),
     _do("i", "interrupt", "Interrupt", "Stop what the selected task's agent does now."),
     _do("r", "retry", "Retry", "Queue the selected task again, with words if you like."),
-    _do("x", "cancel", "Cancel task", "End the selected task and its processes.", footer=True),
-    _do("P", "pause", "Pause / resume", "Start no further tasks, or go on.", footer=True),
+    _do("x", "cancel", "Cancel", "End the selected task and its processes.", footer=True),
+    _do("P", "pause", "Pause", "Start no further tasks, or go on.", footer=True),
     _do("L", "land", "Land", "Merge accepted work into your branch.", footer=True),
     _do("1", "pane_queue", "Tasks pane", "Go to the task queue."),
     _do("2", "pane_log", "Agents pane", "Go to what the agents say and do."),
     _do("3", "pane_diff", "Diff pane", "Go to the diff of the selected task."),
-    _do("4", "pane_questions", "Questions pane", "Go to the questions."),
-    _do("z", "zoom", "Zoom", "Give the whole screen to a pane, or take it back.", footer=True),
+    _do("4", "pane_breakpoints", "Breakpoints pane", "Go to the breakpoints."),
+    _pass("tab", "app.focus_next", "Next pane", "Go to the next pane."),
+    _pass("shift+tab", "app.focus_previous", "Previous pane", "Go to the previous pane."),
+    _do("z", "zoom", "Zoom", "Give the whole screen to a pane, or take it back."),
     _do("T", "theme", "Theme", "Change between dark, light and high contrast."),
+    _pass("ctrl+p", "app.command_palette", "Commands", "Find a command by its name."),
     _do("question_mark,f1", "help", "Help", "Show these keys.", footer=True),
-    Action(
-        *(EVERYWHERE, "tab", "app.focus_next", "Next pane", "Go to the next pane."), palette=False
-    ),
-    Action(
-        *(EVERYWHERE, "shift+tab", "app.focus_previous", "Previous pane"),
-        help="Go to the previous pane.",
-        palette=False,
-    ),
-    Action(
-        *(EVERYWHERE, "ctrl+p", "app.command_palette", "Commands", "Find a command by its name."),
-        palette=False,
-    ),
     _do("q,ctrl+q", "quit", "Quit", "Leave; asks first while agents work.", footer=True),
     # -- the task queue --------------------------------------------------------------------------
-    Action(TASKS, "down,j", "step(1)", "Down", "Select the task below.", palette=False),
-    Action(TASKS, "up,k", "step(-1)", "Up", "Select the task above.", palette=False),
-    Action(TASKS, "pagedown", "step(10)", "Page down", "Go a page down.", palette=False),
-    Action(TASKS, "pageup", "step(-10)", "Page up", "Go a page up.", palette=False),
-    Action(TASKS, "home,g", "edge(0)", "First", "Select the first task.", palette=False),
-    Action(TASKS, "end,G", "edge(1)", "Last", "Select the last task.", palette=False),
-    Action(TASKS, "slash", "filter", "Filter", "Show tasks that hold a text; Esc shows all."),
-    Action(TASKS, "S", "sort", "Sort", "Change between plan order and most urgent first."),
+    _move(TASKS, "down,j", "step(1)", "Select the task below."),
+    _move(TASKS, "up,k", "step(-1)", "Select the task above."),
+    _move(TASKS, "pagedown", "step(10)", "Go a page down."),
+    _move(TASKS, "pageup", "step(-10)", "Go a page up."),
+    _move(TASKS, "home,g", "edge(0)", "Select the first task."),
+    _move(TASKS, "end,G", "edge(1)", "Select the last task."),
+    Action(TASKS, "slash", "filter", "Filter", "Show tasks that hold a text; Esc shows all.", True),
+    Action(TASKS, "S", "sort", "Sort", "Change between plan order and most urgent first.", True),
     # -- the log ---------------------------------------------------------------------------------
-    Action(AGENTS, "down,j", "entry(1)", "Down", "Stand on the entry below.", palette=False),
-    Action(AGENTS, "up,k", "entry(-1)", "Up", "Stand on the entry above; ends following."),
-    Action(AGENTS, "space,u", "fold", "Unfold", "Unfold or fold a tool call or a check."),
+    _move(AGENTS, "down,j", "entry(1)", "Stand on the entry below."),
+    _move(AGENTS, "up,k", "entry(-1)", "Stand on the entry above; following ends."),
+    _move(AGENTS, "pagedown", "page(1)", "Go a page down."),
+    _move(AGENTS, "pageup", "page(-1)", "Go a page up; following ends."),
+    _move(AGENTS, "home,g", "top", "Go to the beginning."),
+    Action(AGENTS, "space,u", "fold", "Unfold", "Unfold or fold a tool call or a check.", True),
     Action(AGENTS, "U", "fold_all", "Unfold all", "Unfold or fold everything in this tab."),
     Action(AGENTS, "f,end", "follow", "Follow", "Go to the end and follow it."),
     Action(AGENTS, "left_square_bracket", "tab(-1)", "Previous tab", "Show the previous tab."),
-    Action(AGENTS, "right_square_bracket", "tab(1)", "Next tab", "Show the next tab."),
-    Action(AGENTS, "slash", "search", "Search", "Search in this tab, folded parts too."),
-    Action(AGENTS, "n", "match(1)", "Next match", "Go to the next match.", palette=False),
-    Action(AGENTS, "N", "match(-1)", "Previous match", "Go to the match before.", palette=False),
+    Action(AGENTS, "right_square_bracket", "tab(1)", "Next tab", "Show the next tab.", True),
+    Action(AGENTS, "slash", "search", "Search", "Search in this tab, folded parts too.", True),
+    _move(AGENTS, "n", "match(1)", "Go to the next match."),
+    _move(AGENTS, "N", "match(-1)", "Go to the match before."),
     Action(AGENTS, "c", "copy", "Copy", "Copy the selection, the entry, or what is in sight."),
     # -- the diff --------------------------------------------------------------------------------
-    Action(DIFF, "n", "file(1)", "Next file", "Go to the next file."),
+    Action(DIFF, "n", "file(1)", "Next file", "Go to the next file.", True),
     Action(DIFF, "p", "file(-1)", "Previous file", "Go to the previous file."),
-    Action(DIFF, "slash", "search", "Search", "Search in the diff."),
-    Action(DIFF, "full_stop", "match(1)", "Next match", "Go to the next match.", palette=False),
-    Action(DIFF, "comma", "match(-1)", "Previous match", "Go to the match before.", palette=False),
-    Action(DIFF, "c", "copy", "Copy", "Copy the selection, or the file in sight."),
-    # -- the questions ---------------------------------------------------------------------------
+    Action(DIFF, "slash", "search", "Search", "Search in the diff.", True),
+    _move(DIFF, "full_stop", "match(1)", "Go to the next match."),
+    _move(DIFF, "comma", "match(-1)", "Go to the match before."),
+    Action(DIFF, "c", "copy", "Copy", "Copy the selection, or the file in sight.", True),
+    # -- the breakpoints -------------------------------------------------------------------------
     _answer("y", Answer.APPROVE, "approve", "Allow it once, accept the result, or go on."),
     _answer("Y", Answer.ALWAYS, "always", "Allow it, and everything like it in this run."),
     _answer("e", Answer.EDIT, "edit", "Change the input as JSON, then allow it."),
@@ -161,7 +164,7 @@ def bindings(context: str) -> list[Binding]:
             key,
             action.action,
             action.label,
-            show=action.footer and number == 0,
+            show=action.footer and number == 0 and context == EVERYWHERE,
             key_display=SHOWN.get(key),
             tooltip=action.help,
             priority=False,
@@ -177,8 +180,14 @@ def answer_keys() -> dict[Answer, tuple[str, str]]:
     return {
         Answer(action.action.split("'")[1]): (action.shown_keys, action.label)
         for action in ACTIONS
-        if action.context == QUESTIONS
+        if action.context == BREAKPOINTS
     }
+
+
+def hint(context: str) -> str:
+    """Return the few keys of a context that its pane shows in its frame."""
+    shown = [action for action in ACTIONS if action.context == context and action.footer]
+    return " · ".join(f"{act.shown_keys.split()[0]} {act.label.lower()}" for act in shown)
 
 
 def as_markdown() -> str:

@@ -1,4 +1,4 @@
-"""The control room: the queue, the agents, the diff and the questions, on one screen.
+"""The control room: the queue, the agents, the diff and the breakpoints, on one screen.
 
 Feed.follow() ─ Snapshot ─► tasks, points, run_view, now ─ data_bind ─► panes
 Feed.events() ─ Recorded ─► the log
@@ -30,7 +30,7 @@ from conductor_tui.screens.actions import EVERYWHERE, bindings
 from conductor_tui.screens.detail import TaskDetail
 from conductor_tui.screens.dialogs import Tell
 from conductor_tui.screens.help import Help
-from conductor_tui.screens.panes import DiffPane, LogPane, QuestionPane, QueuePane
+from conductor_tui.screens.panes import BreakpointPane, DiffPane, LogPane, QueuePane
 from conductor_tui.widgets import themes, words
 from conductor_tui.widgets.breakpoint_panel import BreakpointPanel
 from conductor_tui.widgets.pane import Pane
@@ -62,7 +62,7 @@ class Dashboard(Screen[None]):
     queue = getters.query_one(QueuePane)
     log_pane = getters.query_one(LogPane)
     diff_pane = getters.query_one(DiffPane)
-    questions = getters.query_one(QuestionPane)
+    breakpoints = getters.query_one(BreakpointPane)
 
     def __init__(
         self,
@@ -92,12 +92,12 @@ class Dashboard(Screen[None]):
         with layout.Panes():
             yield QueuePane(id="queue").data_bind(Dashboard.tasks, Dashboard.now)
             yield LogPane(id="log").data_bind(Dashboard.names, Dashboard.now)
-            yield QuestionPane(id="questions", monotonic=self._monotonic).data_bind(
+            yield BreakpointPane(id="breakpoints", monotonic=self._monotonic).data_bind(
                 Dashboard.points, Dashboard.now
             )
             yield DiffPane(id="diff")
         yield Static(id="summary", markup=False)
-        yield Footer(show_command_palette=False, compact=True)
+        yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
         """Begin to follow the run and the time."""
@@ -127,7 +127,7 @@ class Dashboard(Screen[None]):
         self.names = layout.log_names(self.tasks, self._chosen)
         new = {point.id for point in picture.open_breakpoints} - {p.id for p in self.points}
         self.points = picture.open_breakpoints
-        layout.place_questions(self, new=bool(new), waiting=bool(self.points))
+        layout.place_breakpoints(self, new=bool(new), waiting=bool(self.points))
         self._tell_end()
         if self._file_state() != before:
             self._diff_wanted.set()
@@ -180,11 +180,11 @@ class Dashboard(Screen[None]):
             self._run_flow(name)
         elif name.startswith("pane_"):
             layout.go_to(self, name.removeprefix("pane_"))
-        elif name == "questions":
-            again = self.questions.has_focus_within
-            layout.go_to(self, "questions")
+        elif name == "breakpoints":
+            again = self.breakpoints.has_focus_within
+            layout.go_to(self, "breakpoints")
             if again:
-                self.questions.show_next()
+                self.breakpoints.show_next()
         elif name == "details" and self._chosen is not None:
             self.app.push_screen(TaskDetail(self._feed, self._chosen, self._clock))
         elif name == "zoom":
@@ -208,7 +208,7 @@ class Dashboard(Screen[None]):
         desk = self._desk()
         command = await flows.resolve(desk, given)
         if command is None or not await self._send(desk, command):
-            self.questions.release(given.point)
+            self.breakpoints.release(given.point)
 
     @work(exclusive=True, group="leave")
     async def _ask_to_leave(self) -> None:

@@ -17,7 +17,7 @@ from conductor_tui.widgets.tab_strip import TabStrip
 WIDTHS: list[tuple[int, str]] = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]
 """Cells from which on each layout holds: one pane, three panes in two columns, all in three."""
 
-PANES = ("queue", "log", "diff", "questions")
+PANES = ("queue", "log", "diff", "breakpoints")
 
 
 class Panes(Container):
@@ -27,15 +27,16 @@ class Panes(Container):
 def go_to(screen: Screen[None], pane_id: str) -> None:
     """Bring a pane into sight and give it the keyboard."""
     set_active(screen, pane_id)
-    screen.query_one(f"#{pane_id}", Pane).take_focus()
+    # The stylesheet has to show the pane first: what is hidden takes no focus.
+    screen.call_after_refresh(screen.query_one(f"#{pane_id}", Pane).take_focus)
 
 
 def set_active(screen: Screen[None], pane_id: str) -> None:
     """Mark a pane as the one that is worked in."""
     for name in PANES:
         screen.set_class(name == pane_id, f"-on-{name}")
-    if pane_id in ("diff", "questions"):
-        screen.set_class(pane_id == "questions", "-asks")
+    if pane_id in ("diff", "breakpoints"):
+        screen.set_class(pane_id == "breakpoints", "-asks")
     show_tabs(screen, pane_id)
 
 
@@ -50,24 +51,24 @@ def show_tabs(screen: Screen[None], pane_id: str) -> None:
     tabs = []
     for name in sorted(PANES, key=lambda name: panes[name].NUMBER if name in panes else 0):
         if name in panes:
-            mark = " ◆" if name == "questions" and screen.has_class("-waiting") else ""
+            mark = " ◆" if name == "breakpoints" and screen.has_class("-waiting") else ""
             tabs.append((name, f"{panes[name].NUMBER} {panes[name].TITLE}{mark}"))
     screen.query_one("#pane-tabs", TabStrip).show_tabs(tabs, pane_id)
 
 
-def place_questions(screen: Screen[None], *, new: bool, waiting: bool) -> None:
-    """Bring new questions into sight, unless a human is writing or reads the diff beside them."""
+def place_breakpoints(screen: Screen[None], *, new: bool, waiting: bool) -> None:
+    """Bring new breakpoints into sight, unless a human is writing or reads the diff beside them."""
     was_waiting = screen.has_class("-waiting")
     screen.set_class(waiting, "-waiting")
-    narrow = screen.has_class("-narrow")
+    narrow = screen.app.size.width < WIDTHS[1][0]
     if new and not isinstance(screen.focused, (Input, TextArea)):
         if narrow and not screen.has_class("-zoom"):
-            go_to(screen, "questions")
+            go_to(screen, "breakpoints")
         elif active(screen) != "diff":
             screen.add_class("-asks")
     elif was_waiting and not waiting:
         screen.remove_class("-asks")
-        if active(screen) == "questions":
+        if active(screen) == "breakpoints":
             go_to(screen, "queue")
     if was_waiting != waiting:
         show_tabs(screen, active(screen))

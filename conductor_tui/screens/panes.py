@@ -10,11 +10,12 @@ from textual.binding import BindingType
 from conductor_tui.domain.values import Answer
 from conductor_tui.screens.actions import (
     AGENTS,
+    BREAKPOINTS,
     DIFF,
-    QUESTIONS,
     TASKS,
     answer_keys,
     bindings,
+    hint,
 )
 from conductor_tui.widgets.agent_log import AgentLog
 from conductor_tui.widgets.breakpoint_panel import BreakpointPanel
@@ -26,22 +27,25 @@ class QueuePane(TaskQueue):
     """The task queue with its keys."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(TASKS)]
+    HINT: ClassVar[str] = hint(TASKS)
 
 
 class LogPane(AgentLog):
     """The agents' log with its keys."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(AGENTS)]
+    HINT: ClassVar[str] = hint(AGENTS)
 
 
 class DiffPane(DiffView):
     """The diff with its keys."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(DIFF)]
+    HINT: ClassVar[str] = hint(DIFF)
 
 
-class QuestionPane(BreakpointPanel):
-    """The questions with their keys."""
+class BreakpointPane(BreakpointPanel):
+    """The breakpoints with their keys."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings(QUESTIONS)]
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(BREAKPOINTS)]
     ANSWER_KEYS: ClassVar[Mapping[Answer, tuple[str, str]]] = answer_keys()

@@ -93,6 +93,15 @@ class AgentLog(SearchPane):
         """Unfold or fold an entry."""
         self.query_one(LogRows).fold()
 
+    def action_page(self, step: int) -> None:
+        """Go a page up or down."""
+        rows = self.query_one(LogRows)
+        rows.scroll_relative(y=step * max(1, rows.size.height - 1), animate=False)
+
+    def action_top(self) -> None:
+        """Go to the beginning."""
+        self.query_one(LogRows).scroll_home(animate=False)
+
     def action_follow(self) -> None:
         """Go to the end and follow it."""
         self.query_one(LogRows).follow()

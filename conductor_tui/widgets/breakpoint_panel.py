@@ -30,7 +30,7 @@ from conductor_tui.widgets.rows import Rows
 GRACE_S = 0.5
 """Seconds a question has to be in sight and in focus before a key answers it."""
 
-NOTHING = "Nothing waits for you.\n\nQuestions of agents and results in doubt appear here."
+NOTHING = "Nothing waits for you.\n\nPermissions, questions and results in doubt appear here."
 
 WITH_TEXT = frozenset({Answer.REJECT, Answer.RETRY, Answer.ANSWER})
 """Answers that take words; only ``answer`` needs them."""
@@ -73,7 +73,7 @@ class BreakpointPanel(Pane):
     """The pane: one question at a time, its evidence, and the keys that answer it."""
 
     NUMBER = 4
-    TITLE = "Questions"
+    TITLE = "Breakpoints"
     ANSWER_KEYS: ClassVar[Mapping[Answer, tuple[str, str]]] = {}
     """Answer → key and word, given by the table of actions."""
 
@@ -105,11 +105,11 @@ class BreakpointPanel(Pane):
 
     def compose(self) -> ComposeResult:
         """Put the pane together."""
-        yield Rows(id="question-rows")
+        yield Rows(id="breakpoint-rows")
         yield Static(NOTHING, classes="empty", markup=False)
         yield EditArea(classes="pane-area", soft_wrap=True, compact=True)
         yield LineInput(classes="pane-input", compact=True)
-        yield Static(id="question-keys", markup=False)
+        yield Static(id="breakpoint-keys", markup=False)
 
     @property
     def current(self) -> BreakpointView | None:
@@ -243,10 +243,10 @@ class BreakpointPanel(Pane):
             return
         point, waiting = self.current, self._waiting()
         self.set_class(point is None, "-empty")
-        rows = self.query_one("#question-rows", Rows)
+        rows = self.query_one("#breakpoint-rows", Rows)
         if point is None or self.now is None:
             rows.set_rows([], top=True)
-            self.query_one("#question-keys", Static).update("")
+            self.query_one("#breakpoint-keys", Static).update("")
             self.say_title("")
             self.say_hint("")
             return
@@ -254,7 +254,7 @@ class BreakpointPanel(Pane):
         place = next((n for n, p in enumerate(waiting, 1) if p.id == point.id), 1)
         self.say_title(f"{place} of {len(waiting)} waiting")
         self.say_hint("b next" if len(waiting) > 1 else "")
-        self.query_one("#question-keys", Static).update(key_line(point, self.ANSWER_KEYS))
+        self.query_one("#breakpoint-keys", Static).update(key_line(point, self.ANSWER_KEYS))
 
 
 def key_line(point: BreakpointView, keys: Mapping[Answer, tuple[str, str]]) -> Content:

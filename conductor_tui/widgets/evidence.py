@@ -42,7 +42,7 @@ def evidence_rows(evidence: Mapping[str, Any], width: int, already: str = "") ->
     """Return the evidence under its names; what the ask says already is left out."""
     rows: list[Row] = []
     for name, value in evidence.items():
-        if value in (None, "", (), [], {}) or value == already:
+        if value in (None, "", (), [], {}) or (isinstance(value, str) and value.strip() in already):
             continue
         rows += _piece(str(name), value, width, already)
     return rows

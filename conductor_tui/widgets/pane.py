@@ -40,10 +40,17 @@ class Pane(Vertical):
 
     NUMBER: ClassVar[int] = 0
     TITLE: ClassVar[str] = ""
+    HINT: ClassVar[str] = ""
+    """A few keys, shown in the frame while the pane has the keyboard."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._said = ""
 
     def on_mount(self) -> None:
         """Write the title into the frame."""
         self.say_title("")
+        self.say_hint("")
 
     def say_title(self, detail: str) -> None:
         """Show the pane's name and what it shows at the moment."""
@@ -51,8 +58,18 @@ class Pane(Vertical):
         self.border_title = plain.content(f"{name} · {detail}" if detail else name).markup
 
     def say_hint(self, hint: str) -> None:
-        """Show a short hint at the foot of the frame."""
-        self.border_subtitle = plain.content(hint).markup
+        """Show a short hint at the foot of the frame, and the pane's keys where it is worked in."""
+        self._said = hint
+        parts = [part for part in (hint, self.HINT if self.has_focus_within else "") if part]
+        self.border_subtitle = plain.content(" · ".join(parts)).markup
+
+    def on_descendant_focus(self) -> None:
+        """Show the keys."""
+        self.say_hint(self._said)
+
+    def on_descendant_blur(self) -> None:
+        """Hide the keys."""
+        self.say_hint(self._said)
 
     def rows(self) -> RowView:
         """Return the part that takes the focus."""

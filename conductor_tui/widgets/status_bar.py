@@ -36,8 +36,11 @@ class StatusBar(Widget):
         self._repository = repository
 
     def render(self) -> Content:
-        """Draw the parts there is room for."""
-        parts = fitting(self.parts(), self.size.width - 2)
+        """Draw the parts there is room for, the counts without words where that saves others."""
+        room = self.size.width - 2
+        parts = self.parts(short=False)
+        if _cells(parts) > room:
+            parts = fitting(self.parts(short=True), room)
         pieces: list[Content] = [Content(" ")]
         for number, (_, spans) in enumerate(parts):
             if number:
@@ -45,19 +48,21 @@ class StatusBar(Widget):
             pieces += [Content.styled(text, self._style(look)) for text, look in spans]
         return Content.assemble(*pieces)
 
-    def parts(self) -> list[Part]:
+    def parts(self, *, short: bool) -> list[Part]:
         """Return what there is to say, from left to right."""
         parts: list[Part] = [(6, ((plain.line(self._repository), "strong"),))]
         if self.points:
-            text = f" ◆ {words.plural(len(self.points), 'question')} waiting · b "
+            text = f" ◆ {words.plural(len(self.points), 'breakpoint')} waiting · b "
             parts.append((0, ((text, "alarm"),)))
-        if self.run_view is not None:
-            parts += self._run_parts(self.run_view)
+        if self.run_view is None:
+            parts.append((1, (("no run yet", "dim"),)))
+        else:
+            parts += self._run_parts(self.run_view, short)
         if self.now is not None:
             parts.append((3, ((self.now.strftime("%H:%M:%S"), "dim"),)))
         return parts
 
-    def _run_parts(self, run: RunView) -> list[Part]:
+    def _run_parts(self, run: RunView, short: bool) -> list[Part]:
         sign = words.RUN_SIGNS[run.status]
         parts: list[Part] = []
         if run.paused:
@@ -65,7 +70,7 @@ class StatusBar(Widget):
         elif run.status is not RunStatus.RUNNING:
             parts.append((4, ((f"{sign.glyph} {sign.word}", sign.look),)))
         parts.append((1, ((f"agents {agents_busy(self.tasks, run)}", "plain"),)))
-        parts.append((2, counts(self.tasks)))
+        parts.append((2, counts(self.tasks, short=short)))
         parts.append((1, ((words.money(task.usage for task in self.tasks), "plain"),)))
         parts.append((5, ((f"judge {judge_name(run)}", "dim"),)))
         parts.append((7, ((run.id, "dim"),)))
@@ -82,11 +87,11 @@ def agents_busy(tasks: Sequence[TaskView], run: RunView) -> str:
     return f"{busy}/{most}" if isinstance(most, int) else str(busy)
 
 
-def counts(tasks: Sequence[TaskView]) -> tuple[tuple[str, str], ...]:
+def counts(tasks: Sequence[TaskView], *, short: bool) -> tuple[tuple[str, str], ...]:
     """Return the number of tasks in each state that has any."""
     held = Counter(task.status for task in tasks)
     spans = [
-        (f"{sign.glyph} {held[status]} {sign.word}", sign.look)
+        (f"{sign.glyph} {held[status]}" + ("" if short else f" {sign.word}"), sign.look)
         for status, sign in words.TASK_SIGNS.items()
         if held[status]
     ]
