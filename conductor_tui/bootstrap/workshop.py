@@ -35,6 +35,7 @@ from conductor_tui.settings.models import AgentSettings, Settings
 from conductor_tui.settings.plan import load_plan, read_plan
 from conductor_tui.state.lock import RepositoryLock
 from conductor_tui.state.manager import StateManager
+from conductor_tui.state.runfiles import RunFiles
 from conductor_tui.supervision.prompts import Prompts
 from conductor_tui.workspace.git import Git
 from conductor_tui.workspace.repository import exclude, find_repository
@@ -131,7 +132,11 @@ async def _tools(
         state=state,
         workspaces=spaces,
         agents=agents,
-        checker=ShellChecker(host, _check_environment(settings, env)),
+        checker=ShellChecker(
+            host,
+            _check_environment(settings, env),
+            lambda run, task: str(RunFiles(folder, run).folder / task),
+        ),
         host=host,
         folder=folder,
         prompts=Prompts(),
