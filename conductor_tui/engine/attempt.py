@@ -17,6 +17,7 @@ from conductor_tui.engine.checking import check
 from conductor_tui.engine.job import Job
 from conductor_tui.engine.live import LiveAgent
 from conductor_tui.engine.merging import merge
+from conductor_tui.engine.numbering import Numbering
 from conductor_tui.engine.slots import Slots
 from conductor_tui.engine.tools import Tools
 from conductor_tui.engine.working import work
@@ -25,6 +26,7 @@ from conductor_tui.engine.working import work
 async def drive(
     tools: Tools,
     slots: Slots,
+    numbering: Numbering,
     task: str,
     turn: asyncio.Lock,
     live: Callable[[LiveAgent | None], None],
@@ -34,11 +36,12 @@ async def drive(
     Args:
         tools: the engine's surroundings.
         slots: where the task's slot is.
+        numbering: gives the ids of breakpoints.
         task: the task's id.
         turn: the lock of the run's branch.
         live: told which agent is at work for the task.
     """
-    job = await _take_up(tools, slots, task)
+    job = await _take_up(tools, slots, numbering, task)
     try:
         await _prepare(job)
         while job.view.status is TaskStatus.RUNNING:
@@ -57,10 +60,10 @@ async def drive(
         await _stop_for(job, error)
 
 
-async def _take_up(tools: Tools, slots: Slots, task: str) -> Job:
+async def _take_up(tools: Tools, slots: Slots, numbering: Numbering, task: str) -> Job:
     run = tools.state.snapshot.run
     workspace = await tools.workspaces.locate(run.id if run else "", task)
-    job = Job(tools, slots, task, workspace)
+    job = Job(tools, slots, numbering, task, workspace)
     await job.record(TaskStarted(workspace.path, workspace.base), TaskPhase(Phase.PREPARING))
     return job
 

@@ -30,6 +30,7 @@ from conductor_tui.engine import summary
 from conductor_tui.engine.attempt import drive
 from conductor_tui.engine.landing import land
 from conductor_tui.engine.live import LiveAgent
+from conductor_tui.engine.numbering import Numbering
 from conductor_tui.engine.resolving import queued_again
 from conductor_tui.engine.scheduler import newly_blocked, newly_free, startable, stuck
 from conductor_tui.engine.slots import Slots
@@ -55,6 +56,7 @@ class Dispatcher:
         self._tools = tools
         self._wake = asyncio.Event()
         self._slots = Slots(self._wake.set)
+        self._numbering = Numbering(lambda: len(self._snapshot.breakpoints))
         self._turn = asyncio.Lock()
         self._at_work: dict[str, _AtWork] = {}
         self._open = False
@@ -70,6 +72,7 @@ class Dispatcher:
     def open(self) -> None:
         """Begin to dispatch: the run's branch is ready."""
         self._open = True
+        self._numbering.restart()
         self.look_again()
 
     def look_again(self) -> None:
@@ -133,7 +136,7 @@ class Dispatcher:
             self._at_work[task].agent = agent
 
         try:
-            await drive(self._tools, self._slots, task, self._turn, live)
+            await drive(self._tools, self._slots, self._numbering, task, self._turn, live)
         finally:
             del self._at_work[task]
             self._slots.release(task)

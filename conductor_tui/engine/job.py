@@ -8,6 +8,7 @@ from conductor_tui.domain.ports.work import Workspace
 from conductor_tui.domain.task import Task
 from conductor_tui.domain.values import ANSWERS, Answer, BreakpointKind
 from conductor_tui.domain.views import RunView, TaskView
+from conductor_tui.engine.numbering import Numbering
 from conductor_tui.engine.slots import Slots
 from conductor_tui.engine.tools import Tools
 
@@ -15,9 +16,12 @@ from conductor_tui.engine.tools import Tools
 class Job:
     """What the steps of an attempt share."""
 
-    def __init__(self, tools: Tools, slots: Slots, task: str, workspace: Workspace) -> None:
+    def __init__(
+        self, tools: Tools, slots: Slots, numbering: Numbering, task: str, workspace: Workspace
+    ) -> None:
         self.tools = tools
         self.slots = slots
+        self._numbering = numbering
         self.task = task
         self.workspace = workspace
 
@@ -62,9 +66,8 @@ class Job:
         suggestions: tuple[str, ...] = (),
     ) -> BreakpointRaised:
         """Return the event that asks a human, with the next free id of the run."""
-        taken = len(self.tools.state.snapshot.breakpoints)
         return BreakpointRaised(
-            id=f"b{taken + 1}",
+            id=self._numbering.next(),
             kind=kind,
             reason=reason,
             ask=ask,
