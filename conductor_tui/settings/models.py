@@ -78,6 +78,12 @@ def _pattern(text: str) -> str:
     return text
 
 
+def _address(text: str) -> str:
+    if not re.fullmatch(r"https?://\S+", text):
+        raise ValueError("should be an address that begins with http:// or https://")
+    return text
+
+
 def _yes_no(value: object) -> object:
     """Say it plainly: YAML reads ``land: yes`` as a truth value, which is neither word."""
     if isinstance(value, bool):
@@ -134,7 +140,7 @@ class JudgeSettings(Model):
 
     provider: JudgeProvider = JudgeProvider.AUTO
     model: Filled = "qwen3-coder:30b"
-    url: Annotated[Filled, Field(pattern=r"^https?://[^\s]+$")] = "http://127.0.0.1:11434"
+    url: Annotated[Filled, AfterValidator(_address)] = "http://127.0.0.1:11434"
     timeout: Seconds = 60.0
     token_env: VariableName | None = None
     token_file: Filled | None = None

@@ -20,7 +20,9 @@ def dependency_faults(
         tasks: each task's keys, ``id`` among them.
         known: ids outside the plan that may be named.
     """
-    place = {task["id"]: index for index, task in reversed(list(enumerate(tasks)))}
+    place: dict[str, int] = {}
+    for index, task in enumerate(tasks):
+        place.setdefault(task["id"], index)
     faults = []
     edges: dict[str, list[str]] = {}
     for index, task in enumerate(tasks):

@@ -101,7 +101,7 @@ class Reading:
     def _texts(self, tasks: list[dict[str, Any]]) -> None:
         """Give each task a title and a prompt, one from the other where one is missing."""
         for index, task in enumerate(tasks):
-            title = " ".join(task.get("title", "").split())
+            title = " ".join(line.strip() for line in task.get("title", "").strip().splitlines())
             prompt = task.get("prompt", "")
             if not title and not prompt:
                 self._blame(("tasks", index), "needs a prompt or a title")

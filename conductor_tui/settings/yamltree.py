@@ -30,7 +30,9 @@ def parse_yaml(name: str, text: str) -> Document:
         raise Unreadable(f"not YAML: {error.reason}", _line_at(text, error.position)) from None
     except yaml.MarkedYAMLError as error:
         problem = error.problem or error.context or "syntax error"
-        raise Unreadable(f"not YAML: {problem}", _line_of(error)) from None
+        line = _line_of(error)
+        last = max(1, len(text.splitlines()))
+        raise Unreadable(f"not YAML: {problem}", line and min(line, last)) from None
     except (yaml.YAMLError, RecursionError, UnicodeError) as error:
         raise Unreadable(f"not YAML: {error or type(error).__name__}") from None
     document = Document(name)
