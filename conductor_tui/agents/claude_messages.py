@@ -17,8 +17,12 @@ class MessageReader:
     """Reads the messages of one session; it knows the sub-agents by the calls that made them."""
 
     def __init__(self, folder: str) -> None:
-        self._folder = folder
+        self._folders = {folder}
         self._names: dict[str, str] = {}
+
+    def works_in(self, folder: str) -> None:
+        """Learn what the program calls its folder; links may have led there."""
+        self._folders.add(folder)
 
     def assistant(self, message: Json) -> list[Signal]:
         """Return the prose and the tool calls; thinking stays with the agent."""
@@ -59,7 +63,7 @@ class MessageReader:
         )
 
     def _diff(self, details: Json) -> str:
-        path = diffs.shown(wire.text(details, "filePath"), self._folder)
+        path = diffs.shown(wire.text(details, "filePath"), self._folders)
         if not path:
             return ""
         hunks = list(wire.items(details, "structuredPatch"))

@@ -148,6 +148,7 @@ class ClaudeStream:
 
     def _init(self, message: Json, _: bytes) -> Signals:
         self.turns.begun()
+        self._reader.works_in(wire.text(message, "cwd"))
         self._api_error = ""
         session = wire.text(message, "session_id")
         if session == self._session or not session:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import difflib
-import os.path
 from collections.abc import Iterable, Mapping
+from pathlib import PurePosixPath
 from typing import Any
 
 from conductor_tui.agents import wire
@@ -12,12 +12,12 @@ from conductor_tui.agents import wire
 NULL = "/dev/null"
 
 
-def shown(path: str, folder: str) -> str:
-    """Return a path as a diff of that folder names it; one outside keeps its full name."""
-    if not folder or not path.startswith("/"):
-        return path
-    relative = os.path.relpath(path, folder)
-    return path if relative.startswith("..") else relative
+def shown(path: str, folders: Iterable[str]) -> str:
+    """Return a path as a diff of one of these folders names it; one outside keeps its full name."""
+    for folder in folders:
+        if folder and PurePosixPath(path).is_relative_to(folder):
+            return str(PurePosixPath(path).relative_to(folder))
+    return path
 
 
 def header(path: str, *, created: bool) -> str:

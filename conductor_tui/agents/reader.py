@@ -7,7 +7,7 @@ That is told when the past has been read: once the stream is past the position a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from conductor_tui.agents.lines import Line, LineSplitter
 from conductor_tui.agents.protocol import AgentProtocol, Reply, Standing
@@ -64,19 +64,20 @@ class StreamReader:
         self._heard_at = now
         self._reached_at: float | None = now if position == 0 else None
 
-    def feed(self, chunk: Chunk, now: float) -> Output:
-        """Read a chunk; return what its lines say."""
+    def feed(self, chunk: Chunk, now: float) -> Iterator[Arrival | Reply]:
+        """Read a chunk; yield what its lines say, each line read when it is asked for.
+
+        So an answer given to one signal is known before the lines behind it are read.
+        """
         self._heard_at = now
-        output: Output = []
         if chunk.stream == "err":
             for line in self._err.feed(chunk.data):
-                output += self._error_line(line)
-            return output
+                yield from self._error_line(line)
+            return
         for line in self._out.feed(chunk.data):
-            output += self._line(line)
+            yield from self._line(line)
         if self._reached_at is None and self._out.position >= self._position:
             self._reached_at = now
-        return output
 
     def deadline(self) -> float | None:
         """Return the moment from which on a silence has a meaning, None where it has none."""
@@ -134,9 +135,15 @@ class StreamReader:
             Arrival(signal, line.end if nth == last else line.start + nth, self._err.position)
             for nth, signal in enumerate(signals, 1)
         ]
-        new = [arrival for arrival in arrivals if arrival.position > self._position]
+        new = [arrival for arrival in arrivals if self._is_news(arrival)]
         self._remember(new)
         return [*(one for one in said if isinstance(one, Reply)), *new]
+
+    def _is_news(self, arrival: Arrival) -> bool:
+        """Say whether to tell it: not the past, and no request whose asker may be gone by now."""
+        if self._past and isinstance(arrival.signal, ToolIntent | PermissionAsked | QuestionAsked):
+            return False
+        return arrival.position > self._position
 
     def _error_line(self, line: Line) -> Output:
         signals = self._protocol.error_line(line.data)

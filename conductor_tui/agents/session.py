@@ -7,16 +7,19 @@ process ─ chunks ─▶ StreamReader ─▶ protocol ─▶ signals, each with
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 
 from conductor_tui.agents.protocol import AgentProtocol, Reply
-from conductor_tui.agents.reader import Output, StreamReader
+from conductor_tui.agents.reader import StreamReader
 from conductor_tui.domain.errors import AgentError, HostError
 from conductor_tui.domain.ports.agents import Arrival, Permission
 from conductor_tui.domain.ports.hosts import Chunk, Exit, Process
 
 INBOX = 64
 """Chunks read ahead; then the program's output waits in its spool."""
+
+WRITE_S = 30.0
+"""How long a program may take to read what it is told; one that has stopped never does."""
 
 Item = Chunk | Exit
 
@@ -127,14 +130,18 @@ class ProtocolSession:
         await self._process.release()
 
     async def _pump(self, inbox: asyncio.Queue[Item]) -> None:
+        chunks = self._process.chunks()
         try:
-            async for chunk in self._process.chunks():
+            async for chunk in chunks:
                 await inbox.put(chunk)
             ended = await self._process.wait()
         except HostError as lost:
             note = f"{lost}\n".encode()
             await inbox.put(Chunk("err", 0, note))
             ended = Exit(None, "lost")
+        finally:
+            if isinstance(chunks, AsyncGenerator):
+                await chunks.aclose()
         await inbox.put(ended)
 
     async def _next(self, inbox: asyncio.Queue[Item]) -> Item | None:
@@ -145,7 +152,7 @@ class ProtocolSession:
         except TimeoutError:
             return None
 
-    def _read(self, item: Item | None) -> Output:
+    def _read(self, item: Item | None) -> Iterable[Arrival | Reply]:
         match item:
             case None:
                 return self._reader.silence(_now())
@@ -165,8 +172,10 @@ class ProtocolSession:
         if not lines:
             return
         try:
-            async with self._writing:
+            async with asyncio.timeout(WRITE_S), self._writing:
                 await self._process.write(b"".join(lines))
+        except TimeoutError as stuck:
+            raise AgentError(f"the agent's program read nothing for {WRITE_S:.0f} s") from stuck
         except (HostError, OSError) as gone:
             raise AgentError(f"the agent's program takes no more input: {gone}") from gone
 

@@ -7,7 +7,7 @@ to do the same, and what it would write is kept beside what was written then.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -102,7 +102,7 @@ def _ids(entries: list[Entry]) -> Iterator[str]:
         yield "later"
 
 
-def _keep(found: Replay, output: list[Arrival | Reply]) -> None:
+def _keep(found: Replay, output: Iterable[Arrival | Reply]) -> None:
     for one in output:
         if isinstance(one, Reply):
             found.replies.append(json.loads(one.data))

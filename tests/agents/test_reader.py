@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 
 import pytest
 from hypothesis import given
@@ -43,7 +44,7 @@ def reader(position: int = 0, err_position: int = 0, attached: bool = False) -> 
     )
 
 
-def arrivals(output: list[Arrival | Reply]) -> list[Arrival]:
+def arrivals(output: Iterable[Arrival | Reply]) -> list[Arrival]:
     return [one for one in output if isinstance(one, Arrival)]
 
 
@@ -143,7 +144,7 @@ def test_what_nobody_answered_is_asked_again(name: str) -> None:
     ]
     for arrival in asked:
         one = reader(position=arrival.position, attached=True)
-        assert one.feed(Chunk("out", 0, stream[: arrival.position]), 0.0) == []
+        assert arrivals(one.feed(Chunk("out", 0, stream[: arrival.position]), 0.0)) == []
         assert one.deadline() == SETTLE_S
         assert one.silence(SETTLE_S) == [arrival]
         assert one.deadline() is None
@@ -154,7 +155,7 @@ def test_what_was_answered_is_not_asked_again(name: str) -> None:
     stream = WHOLE[name]
     idle = [one for one in read(stream) if isinstance(one.signal, TurnEnded)]
     one = reader(position=idle[0].position, attached=True)
-    assert one.feed(Chunk("out", 0, stream), 0.0) == []
+    assert arrivals(one.feed(Chunk("out", 0, stream), 0.0)) == []
     assert one.silence(SETTLE_S) == idle
 
 
@@ -164,24 +165,31 @@ def test_an_idle_agent_is_told_again_also_when_it_has_ended_meanwhile() -> None:
     assert [type(one.signal) for one in again] == [TurnEnded, AgentExited]
 
 
-def test_a_request_seen_live_is_not_told_twice() -> None:
+def test_a_request_is_told_once_when_its_asker_has_proved_to_be_there() -> None:
     stream = WHOLE["permission-allow"]
     (asked,) = [one for one in read(stream) if isinstance(one.signal, PermissionAsked)]
     one = reader(position=1, attached=True)
-    found = arrivals(one.feed(Chunk("out", 0, stream[: asked.position]), 0.0))
-    assert found[-1] == asked
-    assert one.silence(SETTLE_S) == []
+    assert asked not in arrivals(one.feed(Chunk("out", 0, stream[: asked.position]), 0.0))
+    assert arrivals(one.silence(SETTLE_S)) == [asked]
+    assert arrivals(one.silence(2 * SETTLE_S)) == []
+
+
+def test_a_program_that_has_ended_asks_nothing() -> None:
+    stream = WHOLE["permission-allow"]
+    (asked,) = [one for one in read(stream) if isinstance(one.signal, PermissionAsked)]
+    again = read(stream[: asked.position], position=1, attached=True)
+    assert not any(isinstance(one.signal, PermissionAsked | ToolIntent) for one in again)
 
 
 def test_a_talkative_agent_does_not_hold_back_what_nobody_answered() -> None:
     stream = WHOLE["permission-allow"]
     (asked,) = [one for one in read(stream) if isinstance(one.signal, PermissionAsked)]
     one = reader(position=asked.position, attached=True)
-    one.feed(Chunk("out", 0, stream[: asked.position]), 0.0)
+    assert arrivals(one.feed(Chunk("out", 0, stream[: asked.position]), 0.0)) == []
     now = 0.0
     while now < SETTLE_AT_MOST_S:
         now += SETTLE_S / 2
-        one.feed(Chunk("out", 0, b"\n"), now)
+        assert arrivals(one.feed(Chunk("out", 0, b"\n"), now)) == []
     due = one.deadline()
     assert due == SETTLE_AT_MOST_S
     assert [got.signal for got in arrivals(one.silence(now))] == [asked.signal]
@@ -189,7 +197,7 @@ def test_a_talkative_agent_does_not_hold_back_what_nobody_answered() -> None:
 
 def test_a_stream_shorter_than_what_was_consumed_is_taken_as_read_in_the_end() -> None:
     one = reader(position=10_000, attached=True)
-    assert one.feed(Chunk("out", 0, text_line("old")), 0.0) == []
+    assert arrivals(one.feed(Chunk("out", 0, text_line("old")), 0.0)) == []
     assert one.deadline() == BACKLOG_S
     one.silence(BACKLOG_S)
     (new,) = arrivals(one.feed(Chunk("out", 0, text_line("new")), BACKLOG_S))
