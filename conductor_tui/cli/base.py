@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import click
 
-from conductor_tui.domain.errors import ConductorError
+from conductor_tui.domain.errors import ConductorError, FileFaults
 
 PLAN_COMMAND = "run"
 """What a first word that is no command belongs to: it is a plan."""
@@ -94,8 +94,11 @@ def paint(text: str, colour: str) -> str:
 
 
 def show_error(error: ConductorError) -> int:
-    """Print an error with its mend on standard error; return its exit code."""
-    click.echo(f"conductor: {error}", err=True)
+    """Print an error with its mend on standard error; return its exit code.
+
+    Faults of a file begin with its name and line, as other programs find them by.
+    """
+    click.echo(str(error) if isinstance(error, FileFaults) else f"conductor: {error}", err=True)
     return error.exit_code
 
 

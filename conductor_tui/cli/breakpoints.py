@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -15,8 +15,14 @@ from conductor_tui.domain.commands import ResolveBreakpoint
 from conductor_tui.domain.errors import UsageError
 from conductor_tui.domain.values import Answer
 
-_OPTIONAL_TEXT = {"is_flag": False, "flag_value": "", "default": None}
-"""An option whose text may be left out."""
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def _optional_text(name: str, words: str) -> Callable[[_Function], _Function]:
+    """Give a command an option whose text may be left out."""
+    return click.option(
+        name, metavar="[TEXT]", is_flag=False, flag_value="", default=None, help=words
+    )
 
 
 @click.group(name="breakpoint")
@@ -63,8 +69,8 @@ def _show(point: Mapping[str, Any]) -> None:
 @click.option("--always", is_flag=True, help="Allow, and make it a rule for this run.")
 @click.option("--edit", metavar="JSON", help="Allow with this input instead.")
 @click.option("--answer", "words", metavar="TEXT", help="The answer to a question.")
-@click.option("--reject", metavar="[TEXT]", **_OPTIONAL_TEXT, help="Deny, or fail the task.")
-@click.option("--retry", metavar="[TEXT]", **_OPTIONAL_TEXT, help="Another attempt, with a hint.")
+@_optional_text("--reject", "Deny, or fail the task.")
+@_optional_text("--retry", "Another attempt, with a hint.")
 @click.option("--take-over", is_flag=True, help="Do it by hand: prints the workspace.")
 @click.option("--wait", is_flag=True, help="Leave it open.")
 @click.option("--cancel", is_flag=True, help="Cancel the task.")
