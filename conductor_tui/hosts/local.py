@@ -174,12 +174,16 @@ async def _launch(
     )
     theirs.close()
     told, answer = b"", None
-    with suppress(ConnectionError):  # it broke; what it said before counts
-        await loop.sock_sendall(ours, json.dumps(wanted).encode() + b"\n")
-        while answer is None and (data := await loop.sock_recv(ours, 1 << 16)):
-            told += data
-            answer = _answer(told)
-    await launcher.wait()
+    try:
+        with suppress(ConnectionError):  # it broke; what it said before counts
+            await loop.sock_sendall(ours, json.dumps(wanted).encode() + b"\n")
+            while answer is None and (data := await loop.sock_recv(ours, 1 << 16)):
+                told += data
+                answer = _answer(told)
+    finally:
+        if answer is None and launcher.returncode is None:
+            launcher.kill()
+        await launcher.wait()
     if answer is None:
         raise HostError(f"the runner broke: {told.decode(errors='replace')[-2000:].strip()}")
     if "error" in answer:

@@ -76,8 +76,11 @@ class LocalProcess:
         """The program's process id."""
         return self.record.program
 
-    def chunks(self) -> AsyncIterator[Chunk]:
-        """Yield what the program writes, from the attached offsets, until it has ended."""
+    def chunks(self) -> AsyncGenerator[Chunk, None]:
+        """Yield what the program writes, from the attached offsets, until it has ended.
+
+        Whoever stops reading before the end closes the generator (``aclosing``).
+        """
         return self._follow(dict(self._positions))
 
     async def wait(self) -> Exit:
@@ -149,7 +152,7 @@ class LocalProcess:
             self._lifeline = None
         self._gone(self)
 
-    async def _follow(self, positions: dict[str, int]) -> AsyncIterator[Chunk]:
+    async def _follow(self, positions: dict[str, int]) -> AsyncGenerator[Chunk, None]:
         """Yield the named streams from their positions on; at the end, the exit is known."""
         while self._exit is None:
             async with aclosing(self._live(positions)) as live:

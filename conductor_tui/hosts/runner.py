@@ -36,7 +36,7 @@ REQUEST = 1 << 20  # clients send larger inputs in pieces
 TICK_S = 0.03  # how often a tree that is being ended is looked over again
 LEFTOVER_S = 0.4  # what a program leaves behind has so long between SIGTERM and SIGKILL
 KILLED_S = 1.0  # what SIGKILL has not ended by then is stuck in the kernel
-LINGER_S = 5.0  # a client that takes nothing for so long reads the rest from the spool
+LINGER_S = 2.0  # a client that takes nothing for so long reads the rest from the spool
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -199,7 +199,7 @@ class Runner:
                 self.advance(time.monotonic())
             for client in list(self.clients):
                 self.serve(client)
-            pause_s = TICK_S if self.sent and not self.end else min(LINGER_S, self.lease_s)
+            pause_s = TICK_S if self.sent or self.end else min(LINGER_S, self.lease_s)
             for key, events in self.selector.select(pause_s):
                 key.data(events)
 
@@ -280,7 +280,7 @@ class Runner:
             client.incoming += data
             while data and not client.waits and self.obey(client):
                 continue
-        except (OSError, ValueError, LookupError, TypeError):  # gone, or speaks another language
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):  # gone, or nonsense
             data = b""
         if not data or len(client.incoming) > REQUEST:
             self.drop(client)
@@ -289,7 +289,7 @@ class Runner:
         """Carry out a client's next request, if it is there whole."""
         line, newline, rest = client.incoming.partition(b"\n")
         request = json.loads(line.decode()) if newline else {"n": REQUEST}
-        size = int(request.get("n", 0))
+        size = max(0, int(request.get("n", 0)))
         if not newline or len(rest) < size:
             return False
         client.incoming, self.seen, op = rest[size:], time.monotonic(), request["op"]

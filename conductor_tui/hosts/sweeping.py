@@ -53,17 +53,19 @@ async def sweep(marks: Mapping[str, str]) -> list[int]:
     loop = asyncio.get_running_loop()
     for number, wait in ((signal.SIGTERM, TERM_S), (signal.SIGKILL, KILL_S)):
         deadline = loop.time() + wait
-        told: set[int] = set()
-        while found := await asyncio.to_thread(marked, marks):
+        while found := await asyncio.to_thread(_strike, marks, number):
+            ended |= found
             if loop.time() >= deadline:
                 break
-            for process in found:
-                if process.pid not in told:
-                    with contextlib.suppress(psutil.Error):
-                        process.send_signal(number)
-            told.update(process.pid for process in found)
             await asyncio.sleep(TICK_S)
-        ended |= told
-        if not found:
+        else:
             break
     return sorted(ended)
+
+
+def _strike(marks: Mapping[str, str], number: int) -> set[int]:
+    found = marked(marks)
+    for process in found:
+        with contextlib.suppress(psutil.Error):
+            process.send_signal(number)
+    return {process.pid for process in found}
