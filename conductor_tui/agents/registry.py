@@ -43,7 +43,7 @@ KINDS: Mapping[str, Factory] = MappingProxyType({CLAUDE: _claude, SCRIPTED: _scr
 
 
 def create_agent(settings: AgentSettings, host: Host, ours: Mapping[str, str]) -> Agent:
-    """Build an agent. Reads its script file, so: to be called outside the event loop.
+    """Build an agent. Blocks where it reads a script: not for the event loop itself.
 
     Args:
         settings: its entry of conductor.yaml; the path of a script is absolute or relative to the
