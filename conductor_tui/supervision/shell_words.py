@@ -251,17 +251,19 @@ class Spelling:
     def _heredoc(self, node: Node, source: bytes) -> None:
         """Check a here-document's end ourselves: what is text and what is command hangs on it."""
         found = {child.type: child for child in node.children}
-        start, body, end = (found.get(f"heredoc_{part}") for part in ("start", "body", "end"))
+        start, end = found.get("heredoc_start"), found.get("heredoc_end")
         if start is None or end is None:
             self.broken = self.broken or "has a here-document without an end"
             return
         mark = text_of(start).strip("'\"\\")
-        line_start = source.rfind(b"\n", 0, end.start_byte) + 1
-        line = source[line_start : (source + b"\n").index(b"\n", line_start)].decode()
+        # The grammar's own body leaves out what it takes for a continued line.
+        first = source.find(b"\n", start.end_byte) + 1
+        last = source.rfind(b"\n", 0, end.start_byte) + 1
+        line = source[last : (source + b"\n").index(b"\n", last)].decode()
         tabs = "\t" if "<<-" in found else ""
-        lines = [] if body is None else text_of(body).split("\n")
-        if line.lstrip(tabs or "\0") != mark or mark in [text.strip("\t") for text in lines]:
+        body = source[first:last].decode()
+        ends = [text.lstrip("\t") for text in body.split("\n")[:-1]]
+        if not 0 < first <= last or line.lstrip(tabs or "\0") != mark or mark in ends:
             self.broken = self.broken or "has a here-document whose end is unclear"
-        quoted = text_of(start) != mark
-        if body is not None and not quoted and re.search(r"[`$\\]", text_of(body)):
+        if text_of(start) == mark and re.search(r"[`$\\]", body):
             self.doubt = self.doubt or "has a here-document with expansions"
