@@ -25,16 +25,20 @@ class Dependency:
     files: tuple[str, ...] = ()
 
 
+TEMPLATES = ("task", "feedback", "resume")
+
+
 class Prompts:
-    """The shipped templates, ready to be filled."""
+    """The shipped templates, ready to be filled; making it reads files, filling them does not."""
 
     def __init__(self) -> None:
-        self._templates = ImmutableSandboxedEnvironment(
+        environment = ImmutableSandboxedEnvironment(
             loader=PackageLoader("conductor_tui.supervision"),
             undefined=StrictUndefined,
             keep_trailing_newline=True,
             autoescape=False,
         )
+        self._templates = {name: environment.get_template(f"{name}.md.j2") for name in TEMPLATES}
 
     def task(self, task: Task, dependencies: Sequence[Dependency], feedback: str | None) -> str:
         """Return the first prompt of a session."""
@@ -49,4 +53,4 @@ class Prompts:
         return self._render("resume", task=task, grants=grants, feedback=feedback)
 
     def _render(self, name: str, **facts: object) -> str:
-        return self._templates.get_template(f"{name}.md.j2").render(facts).strip() + "\n"
+        return self._templates[name].render(facts).strip() + "\n"
