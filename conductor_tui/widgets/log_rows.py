@@ -54,10 +54,13 @@ class LogRows(RowView):
         self._news = True
         if older:
             self._made.clear()
+        if self.ring.dropped_rows != self._dropped:
+            # What the place in sight points to is gone: a repaint before the next frame is blank.
+            self.show_news(at_once=True)
 
-    def show_news(self) -> None:
-        """Show what came since the last frame."""
-        if not self._news or terminal.busy(self.app):
+    def show_news(self, *, at_once: bool = False) -> None:
+        """Show what came since the last frame; not while the terminal is busy with the last one."""
+        if not self._news or (not at_once and terminal.busy(self.app)):
             return
         self._news = False
         before, fell = self.virtual_size.height, self.ring.dropped_rows - self._dropped
@@ -169,7 +172,7 @@ class LogRows(RowView):
             if distance == 0:
                 held = [n for n in held if (n - within) * step >= 0]
             if held:
-                self.row_count()
+                self.changed()
                 return (self.ring.top_of(entry) or 0) + held[0 if step > 0 else -1]
         return None
 

@@ -135,7 +135,7 @@ class RowView(ScrollView, can_focus=True, inherit_bindings=False):
         """Return one visible row, finished."""
         index = y + self.scroll_offset.y
         if index >= self.row_count():
-            return Strip.blank(self.size.width, self._style("", ""))
+            return self._filtered(Strip.blank(self.size.width, self._style("", "")))
         band = self.band(index)
         key = (
             index + self.origin(),
@@ -220,7 +220,9 @@ class RowView(ScrollView, can_focus=True, inherit_bindings=False):
         body = body.crop_extend(left, left + width, self._style(band, ""))
         body = body.apply_offsets(left, number)
         edge = Segment({"thumb": "┃", "track": "│"}.get(thumb, " "), self._style("", thumb))
-        strip = Strip([*body, edge], self.size.width)
+        return self._filtered(Strip([*body, edge], self.size.width))
+
+    def _filtered(self, strip: Strip) -> Strip:
         for line_filter in self.get_line_filters():
             strip = strip.apply_filter(line_filter, self.background_colors[1])
         return strip

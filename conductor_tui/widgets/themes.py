@@ -18,7 +18,7 @@ DARK = Theme(
     panel="#232738",
     dark=True,
     variables={
-        "ink-dim": "#9299b3",
+        "ink-dim": "#9fa6c0",
         "ink-ok": "#9ece6a",
         "ink-bad": "#ff8c96",
         "ink-warn": "#edc07a",
@@ -26,7 +26,7 @@ DARK = Theme(
         "ink-tool": "#7fd4e0",
         "ground-add": "#1b3326",
         "ground-del": "#3c2029",
-        "ground-cursor": "#2e3b62",
+        "ground-cursor": "#28345a",
         "ground-blurred": "#262b3d",
         "ground-match": "#e5b567",
         "ink-match": "#14161f",
