@@ -185,6 +185,7 @@ async def _launch(
             launcher.kill()
         await launcher.wait()
     if answer is None:
+        await sweeping.sweep({MARK: wanted["spool"]})
         raise HostError(f"the runner broke: {told.decode(errors='replace')[-2000:].strip()}")
     if "error" in answer:
         program = wanted["argv"][0]

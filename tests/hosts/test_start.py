@@ -100,6 +100,17 @@ async def test_what_cannot_start_is_told(
     assert os.listdir(os.path.join(os.environ["XDG_RUNTIME_DIR"], "conductor")) == []
 
 
+async def test_a_runner_killed_while_it_starts_leaves_nothing(host: LocalHost, spool: Path) -> None:
+    script = "(setsid sleep 300 &); kill -9 $PPID; sleep 300"
+    try:
+        process = await host.start(shell(spool, script))
+        told = (await process.wait()).reason
+    except HostError as error:
+        told = error.message
+    assert told in ("lost", "the runner broke: ")
+    assert family(spool) == []
+
+
 async def test_a_spool_is_for_one_program(host: LocalHost, spool: Path) -> None:
     await (await host.start(shell(spool, "echo first"))).wait()
     with pytest.raises(HostError, match="belongs to another"):
