@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from conductor_tui.domain.ports.work import Workspace
 from conductor_tui.domain.views import FileView
-from conductor_tui.workspace.git import Git
-from conductor_tui.workspace.records import Desk
+from conductor_tui.workspace.records import Desk, Record
 from conductor_tui.workspace.site import Site
 from conductor_tui.workspace.trees import Changed, list_changed, mark
 
@@ -36,12 +36,14 @@ class Diffs:
     """How many bytes of a diff are handed out."""
     _files: dict[str, tuple[Key, tuple[FileView, ...]]] = field(default_factory=dict)
     _texts: dict[str, tuple[Key, str]] = field(default_factory=dict)
+    _settled: dict[str, str] = field(default_factory=dict)
+    """Task → the head for which its index was written again after the files."""
 
     async def changes(self, workspace: Workspace) -> tuple[FileView, ...]:
         """Return how each file differs from the base; one git process where nothing is new."""
         async with self.site.lock(workspace.task):
             desk, record = await self.site.record(workspace)
-            key = await _look(self.site.git, desk, record.base)
+            key = await self._look(desk, record)
             known = self._files.get(workspace.task)
             if known is not None and known[0] == key:
                 return known[1]
@@ -56,7 +58,7 @@ class Diffs:
         """Return the unified diff against the base, new files included, cut at the limit."""
         async with self.site.lock(workspace.task):
             desk, record = await self.site.record(workspace)
-            key = await _look(self.site.git, desk, record.base)
+            key = await self._look(desk, record)
             known = self._texts.get(workspace.task)
             if known is not None and known[0] == key:
                 return known[1]
@@ -72,12 +74,23 @@ class Diffs:
         self._texts[workspace.task] = (key, text)
         return text
 
+    async def _look(self, desk: Desk, record: Record) -> Key:
+        """Bring the private index up to date; return what the answer hangs on."""
+        # Git compares by the second: files written in the same one as the index are read again
+        # and again (10,000 files: 100 ms a look), until the index is written once more.
+        if self._settled.get(desk.task) != record.head and await asyncio.to_thread(
+            _is_past, desk.index
+        ):
+            await self.site.git.ask(desk.place, "update-index", "-q", "--refresh")
+            self._settled[desk.task] = record.head
+        changed = await list_changed(self.site.git, desk)
+        await mark(self.site.git, desk, changed)
+        return await asyncio.to_thread(_key, desk, record.base, tuple(changed))
 
-async def _look(git: Git, desk: Desk, base: str) -> Key:
-    """Bring the private index up to date with what is there; return what the answer hangs on."""
-    changed = await list_changed(git, desk)
-    await mark(git, desk, changed)
-    return await asyncio.to_thread(_key, desk, base, tuple(changed))
+
+def _is_past(index: Path) -> bool:
+    """Tell whether the second is over in which an index was written."""
+    return int(index.stat().st_mtime) < int(time.time())
 
 
 def _key(desk: Desk, base: str, changed: tuple[Changed, ...]) -> Key:

@@ -19,11 +19,12 @@ from tests.workspace.host import CountingHost
 RUN = "20261120-100000-abcd"
 
 
-def git(folder: Path, *arguments: str, check: bool = True) -> str:
+def git(folder: Path, *arguments: str, check: bool = True, stdin: str = "") -> str:
     """Run git as a person would in a folder."""
     ended = subprocess.run(
         ["git", *arguments],
         cwd=folder,
+        input=stdin,
         check=False,
         capture_output=True,
         text=True,

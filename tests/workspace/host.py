@@ -17,6 +17,8 @@ class CountingHost:
     commands: list[tuple[str, ...]] = field(default_factory=list)
     fail: str = ""
     """A git verb that ends as if it had been killed before it did anything."""
+    failures: list[str] = field(default_factory=list)
+    """What commands that failed said."""
     watched: str = ""
     tried: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once the watched verb has run."""
@@ -51,6 +53,8 @@ class CountingHost:
             raise
         if self.watched and verb(argv) == self.watched:
             self.tried.set()
+        if process.returncode:
+            self.failures.append(err.decode("utf-8", "replace"))
         return Completed(process.returncode or 0, out, err)
 
     def verbs(self) -> list[str]:

@@ -110,6 +110,7 @@ def furnish(folder: Path) -> dict[str, str]:
     """Make a workspace as odd as agents make them; return the prints of its files."""
     (folder / "README.md").write_bytes(b"crlf\r\nlf\n\x00binary\xff")
     (folder / ".gitattributes").write_text("* text=auto eol=lf\n")
+    (folder / "windows.txt").write_bytes(b"one\r\ntwo\r\n")
     (folder / "run.sh").write_text("#!/bin/sh\n")
     (folder / "run.sh").chmod(0o755)
     (folder / "secret").write_text("s\n")

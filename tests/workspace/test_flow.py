@@ -52,10 +52,14 @@ async def test_rebase_brings_other_work_in(room: Room) -> None:
     (files(one) / "a.txt").write_text("a\n")
     (files(two) / "b.txt").write_text("b\n")
     tip = await room.accept(one)
+    before = await room.workspaces.commit(RUN, two, "Before")
     moved, conflicts = await room.workspaces.rebase(RUN, two)
     assert (moved.base, conflicts) == (tip, ())
     assert (files(two) / "a.txt").read_text() == "a\n"
     assert [view.path for view in await room.workspaces.changes(moved)] == ["b.txt"]
+    after = await room.workspaces.commit(RUN, moved, "After")
+    assert room.git("rev-parse", f"{after}^1", f"{after}^2").split() == [before, tip]
+    assert room.git("rev-parse", moved.branch) == after
 
 
 async def test_the_processes_each_step_costs(room: Room) -> None:
@@ -77,6 +81,17 @@ async def test_the_processes_each_step_costs(room: Room) -> None:
     assert room.host.verbs() == ["update-ref"]
 
 
+async def test_a_file_that_may_still_change_is_looked_at_again(room: Room) -> None:
+    workspace = await room.open()
+    file = files(workspace) / "README.md"
+    file.write_text("changed\n")
+    os.utime(file, (4_000_000_000, 4_000_000_000))
+    await room.workspaces.changes(workspace)
+    room.host.verbs()
+    await room.workspaces.changes(workspace)
+    assert "diff-index" in room.host.verbs()
+
+
 async def test_looking_again_costs_one_process(room: Room) -> None:
     workspace = await room.open()
     file = files(workspace) / "README.md"
@@ -84,6 +99,9 @@ async def test_looking_again_costs_one_process(room: Room) -> None:
     # Not written just now: a fresh file could change again within the clock's grain.
     os.utime(file, (1_700_000_000, 1_700_000_000))
     first = await room.workspaces.changes(workspace)
+    # The index has to be older than the second it was written in, once.
+    os.utime(room.repo / ".conductor/git/one/index", (1_800_000_000, 1_800_000_000))
+    assert await room.workspaces.changes(workspace) == first
     room.host.verbs()
     assert await room.workspaces.changes(workspace) == first
     assert room.host.verbs() == ["ls-files"]

@@ -109,6 +109,19 @@ async def test_commits_that_do_not_fit_are_not_taken(room: Room, how: str) -> No
     room.git("fsck", "--strict")
 
 
+async def test_a_commit_git_would_not_check_out_is_not_taken(room: Room) -> None:
+    workspace = await room.open()
+    folder = files(workspace)
+    blob = git(folder, "hash-object", "-w", "README.md")
+    tree = git(folder, "mktree", stdin=f"100644 blob {blob}\t.git\n")
+    commit = git(folder, "commit-tree", tree, "-p", "HEAD", "-m", "evil")
+    git(folder, "update-ref", "HEAD", commit)
+    assert await room.workspaces.commit(RUN, workspace, "Ours") == workspace.base
+    (folder / "new.txt").write_text("1\n")
+    ours = await room.workspaces.commit(RUN, workspace, "Ours")
+    assert room.git("rev-parse", f"{ours}^") == workspace.base
+
+
 async def test_a_moved_branch_asks_for_checks_and_keeps_the_merge(room: Room) -> None:
     one, two = await room.open("one"), await room.open("two")
     (files(one) / "one.txt").write_text("1\n")
@@ -263,6 +276,7 @@ async def test_four_tasks_at_once(room: Room) -> None:
 
     tasks = [f"task-{number}" for number in range(8)]
     await asyncio.gather(*(whole(task) for task in tasks))
+    assert not [said for said in room.host.failures if "index.lock" in said]
     tip = f"conductor/{RUN}/integration"
     names = room.git("ls-tree", "--name-only", tip).split()
     assert {f"{task}.txt" for task in tasks} <= set(names)

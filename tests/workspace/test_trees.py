@@ -144,6 +144,21 @@ async def test_a_commit_holds_exactly_what_is_there(
     await room.workspaces.put(workspace, workspace.base)
 
 
+@pytest.mark.parametrize("seen", [False, True])
+async def test_files_folders_and_links_take_each_others_place(
+    room: Room, workspace: Workspace, seen: bool
+) -> None:
+    root = files(workspace)
+    for kind, name in (("write", "dir"), ("write", "README.md/inner"), ("link", "textkit")):
+        act(root, "remove", name.partition("/")[0], b"")
+        act(root, kind, name, b"tests")
+    if seen:
+        await room.workspaces.changes(workspace)
+    commit = await room.workspaces.commit(RUN, workspace, "Work")
+    assert stored(room.repo, commit) == there(root)
+    assert {"dir", "README.md/inner", "textkit"} <= set(there(root))
+
+
 async def test_line_ends_follow_the_attributes(repo: Path) -> None:
     (repo / ".gitattributes").write_text("*.txt text=auto\n*.crlf text eol=crlf\n*.bin -text\n")
     (repo / "a.crlf").write_bytes(b"1\r\n2\r\n")

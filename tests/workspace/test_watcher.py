@@ -31,7 +31,7 @@ async def gone() -> None:
     """Wait until no thread watches any more."""
     for thread in threading.enumerate():
         if thread.name.startswith("watch"):
-            await asyncio.to_thread(thread.join, 5)
+            await asyncio.to_thread(thread.join, 2)
     assert watching() == []
 
 
@@ -64,7 +64,7 @@ async def test_it_ends_promptly_when_cancelled(tmp_path: Path) -> None:
     ready = asyncio.Event()
 
     async def follow() -> None:
-        async for _ in watch(str(tmp_path)):
+        async for _ in watch(str(tmp_path), reconcile_s=30):
             ready.set()
 
     task = asyncio.ensure_future(follow())
