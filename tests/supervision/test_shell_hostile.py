@@ -181,6 +181,8 @@ NOT_ALLOWED = [
     "cat <<-'E'\n\\\n\tE\n`rm x`\nE",
     "cat <<'E'\nE)\nrm x\nE",
     "(cat <<'E' && echo\nE\nrm x\nE\n)",
+    "cat <<'E' && echo\n\\\nx\n$(rm x)\n\n\"\nE\n",
+    "echo [[\\ bash -c ",
     "",
     "   ",
     "# only a comment",
