@@ -19,10 +19,19 @@ class MessageReader:
     def __init__(self, folder: str) -> None:
         self._folders = {folder}
         self._names: dict[str, str] = {}
+        self._plan = ""
+        self._words = ""
 
     def works_in(self, folder: str) -> None:
         """Learn what the program calls its folder; links may have led there."""
         self._folders.add(folder)
+
+    def plan(self) -> str:
+        """Return the plan the agent wrote last, else its last words.
+
+        The request for approval itself seldom holds it: the plan lies in a file of the program's.
+        """
+        return self._plan or self._words
 
     def assistant(self, message: Json) -> list[Signal]:
         """Return the prose and the tool calls; thinking stays with the agent."""
@@ -32,6 +41,7 @@ class MessageReader:
             kind = wire.text(block, "type")
             if kind == "text" and (said := wire.text(block, "text")):
                 signals.append(AgentText(said, agent))
+                self._words = said
             elif kind == "tool_use":
                 signals.append(self._call(block, agent))
         return signals
@@ -49,8 +59,10 @@ class MessageReader:
         call = AgentToolCall(
             wire.text(block, "id"), wire.text(block, "name"), wire.mapping(block, "input"), agent
         )
+        given = wire.mapping(block, "input")
+        written = wire.text(given, "content") if _is_plan(given) else ""
+        self._plan = wire.text(given, "plan") or written or self._plan
         if call.tool in DELEGATES:
-            given = wire.mapping(block, "input")
             self._names[call.id] = _name(given, wire.text(given, "description"))
         return call
 
@@ -79,6 +91,11 @@ class MessageReader:
             return None
         told = _name(message, wire.text(message, "task_description"))
         return told or self._names.get(parent) or "sub-agent"
+
+
+def _is_plan(given: Json) -> bool:
+    path = wire.text(given, "file_path")
+    return path.endswith(".md") and "/.claude" in path and "/plans/" in path
 
 
 def result_ids(message: Json) -> Iterator[str]:

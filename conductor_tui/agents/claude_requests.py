@@ -53,15 +53,20 @@ class ClaudeRequests:
         """Return the requests without an answer, oldest first."""
         return [request.signal for request in self._open.values()]
 
-    def control(self, message: Json) -> list[Signal | Reply]:
-        """Read a ``control_request`` of the program."""
+    def control(self, message: Json, plan: str = "") -> list[Signal | Reply]:
+        """Read a ``control_request`` of the program.
+
+        Args:
+            message: the request.
+            plan: what a plan says whose approval is asked without its text.
+        """
         request_id = wire.text(message, "request_id")
         request = wire.mapping(message, "request")
         match wire.text(request, "subtype"):
             case "hook_callback":
                 return self._hook(request_id, wire.mapping(request, "input"), request)
             case "can_use_tool":
-                return self._permission(request_id, request)
+                return self._permission(request_id, request, plan)
             case other:
                 refusal = {
                     "subtype": "error",
@@ -119,7 +124,7 @@ class ClaudeRequests:
         self._open[request_id] = Open(signal, given)
         return [signal]
 
-    def _permission(self, request_id: str, request: Json) -> list[Signal | Reply]:
+    def _permission(self, request_id: str, request: Json, plan: str) -> list[Signal | Reply]:
         tool = wire.text(request, "tool_name")
         tool_id = wire.text(request, "tool_use_id", request_id)
         given = wire.mapping(request, "input")
@@ -129,7 +134,7 @@ class ClaudeRequests:
             text, choices = question(given)
             signal = QuestionAsked(request_id, tool_id, text, choices)
         elif tool == EXIT_PLAN:
-            text = wire.text(given, "plan") or "The agent's plan is ready."
+            text = wire.text(given, "plan") or plan or "The agent's plan is ready."
             signal = QuestionAsked(request_id, tool_id, text, (), plan=True)
         else:
             signal = PermissionAsked(request_id, tool_id, tool, given)

@@ -113,10 +113,10 @@ def _reason(result: Json, api_error: str, limited: bool) -> str:
     ours = _failure(result, api_error, limited) if failed else ""
     terminal = wire.text(result, "terminal_reason", "completed")
     known = _BY_SUBTYPE.get(wire.text(result, "subtype")) or _BY_TERMINAL.get(terminal)
+    if not ours and wire.text(result, "stop_reason") == "refusal":
+        return "refused"
     if ours or known:
         return ours or known or ""
-    if "refusal" in (wire.text(result, "stop_reason"), terminal):
-        return "refused"
     if failed:
         return "api_error" if api_error or wire.text(result, "subtype") == "success" else "error"
     return terminal

@@ -37,11 +37,12 @@ SILENT = frozenset(
         "system/task_progress",
         "system/task_updated",
         "system/compact_boundary",
+        "system/model_refusal_no_fallback",
     }
 )
 """What says nothing besides what other lines say: pieces of texts that come whole later."""
 
-NOTES = ("model_fallback", "notification", "informational")
+NOTES = ("model_fallback", "model_refusal_fallback", "notification", "informational")
 
 RAW_LIMIT = 64 << 10
 """Characters kept of a line whose type is unknown."""
@@ -72,7 +73,7 @@ class ClaudeStream:
             "assistant": self._assistant,
             "user": self._user,
             "result": self._result,
-            "control_request": lambda message, _: self.requests.control(message),
+            "control_request": self._asked,
             "control_cancel_request": self._cancelled,
             "control_response": self._response,
             "rate_limit_event": self._limit,
@@ -130,6 +131,9 @@ class ClaudeStream:
         self.turns.deny(denied)
         settled = [self.requests.settled(call) for call in claude_messages.result_ids(message)]
         return [*(signal for signals in settled for signal in signals), *results]
+
+    def _asked(self, message: Json, _: bytes) -> Signals:
+        return self.requests.control(message, self._reader.plan())
 
     def _cancelled(self, message: Json, _: bytes) -> Signals:
         return [*self.requests.withdrawn(wire.text(message, "request_id"))]

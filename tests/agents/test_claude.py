@@ -1,86 +1,19 @@
-"""Claude Code's protocol beyond the recordings: money, turns, requests, hostile input."""
+"""Claude Code's protocol beyond the recordings: what a turn costs and how it ends."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from conductor_tui.agents.claude import ClaudeProtocol
-from conductor_tui.agents.claude_requests import UNANSWERED
 from conductor_tui.agents.protocol import Reply
 from conductor_tui.agents.turns import GRACE_S, STUCK_S
-from conductor_tui.domain.agent_events import (
-    AgentExited,
-    AgentLimit,
-    AgentLog,
-    AgentText,
-    AgentToolResult,
-    AgentUsage,
-)
-from conductor_tui.domain.ports.agents import (
-    Permission,
-    PermissionAsked,
-    QuestionAsked,
-    RequestWithdrawn,
-    Signal,
-    ToolIntent,
-    TurnEnded,
-)
+from conductor_tui.domain.agent_events import AgentExited, AgentLimit, AgentLog, AgentUsage
+from conductor_tui.domain.ports.agents import TurnEnded
 from conductor_tui.domain.ports.hosts import Exit
 from conductor_tui.domain.values import Usage
-from tests.agents import recordings
-
-Json = dict[str, Any]
-MODEL = "claude-sonnet-5"
-
-
-def feed(protocol: ClaudeProtocol, *messages: Json) -> list[Signal | Reply]:
-    """What a protocol makes of some lines."""
-    return [
-        signal for message in messages for signal in protocol.receive(json.dumps(message).encode())
-    ]
-
-
-def state(name: str) -> Json:
-    return {"type": "system", "subtype": "session_state_changed", "state": name}
-
-
-def result(text: str = "Done.", **more: Any) -> Json:
-    told = {"type": "result", "subtype": "success", "is_error": False, "result": text}
-    return {**told, "terminal_reason": "completed", **more}
-
-
-def models(input: int, output: int, cost: float, basis: str = "list") -> Json:
-    tokens = {"inputTokens": input, "outputTokens": output, "costUSD": cost, "costBasis": basis}
-    return {MODEL: tokens}
-
-
-def can_use(tool: str, given: Json, request: str = "r1", call: str = "t1") -> Json:
-    asked = {"subtype": "can_use_tool", "tool_name": tool, "input": given, "tool_use_id": call}
-    return {"type": "control_request", "request_id": request, "request": asked}
-
-
-def hook(tool: str, given: Json, request: str = "h1", call: str = "t1") -> Json:
-    told = {
-        "hook_event_name": "PreToolUse",
-        "tool_name": tool,
-        "tool_input": given,
-        "tool_use_id": call,
-    }
-    asked = {"subtype": "hook_callback", "callback_id": "x", "input": told}
-    return {"type": "control_request", "request_id": request, "request": asked}
-
-
-def answer(lines: list[bytes]) -> Json:
-    """The body of the one response that was written."""
-    (line,) = lines
-    found: Json = json.loads(line)["response"]["response"]
-    return found
-
+from tests.agents.claude_lines import MODEL, Json, feed, models, result, state
 
 # ---- money -----------------------------------------------------------------------------------
 
@@ -153,6 +86,10 @@ def test_a_dialect_without_totals_is_booked_by_turn() -> None:
         ({"is_error": True, "api_error": "usage_limit_reached"}, "limit"),
         ({"is_error": True, "subtype": "error_during_execution", "errors": ["x"]}, "error"),
         ({"stop_reason": "refusal"}, "refused"),
+        (
+            {"stop_reason": "refusal", "is_error": True, "terminal_reason": "api_error"},
+            "refused",
+        ),
         ({"terminal_reason": "hook_stopped"}, "hook_stopped"),
     ],
 )
@@ -280,205 +217,3 @@ def test_a_program_without_hooks_is_stopped() -> None:
     assert isinstance(found[0], TurnEnded)
     assert found[0].reason == "protocol"
     assert isinstance(found[1], Reply)
-
-
-# ---- requests --------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("permission", "written"),
-    [
-        (Permission("pass"), {}),
-        (Permission("ask"), {"permissionDecision": "ask"}),
-        (Permission("allow"), {"permissionDecision": "allow"}),
-        (
-            Permission("allow", input={"command": "ls"}),
-            {"permissionDecision": "allow", "updatedInput": {"command": "ls"}},
-        ),
-        (
-            Permission("deny", "No shell."),
-            {"permissionDecision": "deny", "permissionDecisionReason": "No shell."},
-        ),
-    ],
-)
-def test_answers_to_an_intent(permission: Permission, written: Json) -> None:
-    protocol = ClaudeProtocol()
-    intent = ToolIntent("h1", "t1", "Bash", {"command": "rm x"})
-    assert feed(protocol, hook("Bash", {"command": "rm x"})) == [intent]
-    assert protocol.standing() == [intent]
-    expected = {"hookEventName": "PreToolUse", **written}
-    found = answer(protocol.permit("h1", permission))
-    assert found == ({"hookSpecificOutput": expected} if written else {})
-    assert protocol.standing() == []
-
-
-def test_an_intent_that_is_asked_becomes_a_permission_request_for_the_same_call() -> None:
-    protocol = ClaudeProtocol()
-    feed(protocol, hook("Bash", {"command": "x"}))
-    protocol.permit("h1", Permission("ask"))
-    asked = feed(protocol, can_use("Bash", {"command": "x"}))
-    assert asked == [PermissionAsked("r1", "t1", "Bash", {"command": "x"})]
-    changed = answer(protocol.permit("r1", Permission("allow", input={"command": "y"})))
-    assert changed == {"behavior": "allow", "updatedInput": {"command": "y"}}
-
-
-def test_an_intent_that_was_not_answered_in_time_is_withdrawn() -> None:
-    protocol = ClaudeProtocol()
-    feed(protocol, hook("Bash", {}))
-    assert feed(protocol, can_use("Bash", {}))[0] == RequestWithdrawn("h1")
-
-
-def test_what_a_permission_request_does_not_take() -> None:
-    protocol = ClaudeProtocol()
-    feed(protocol, can_use("Bash", {}))
-    with pytest.raises(ValueError, match="pass"):
-        protocol.permit("r1", Permission("pass"))
-    assert answer(protocol.permit("r1", Permission("deny")))["message"]
-
-
-def test_a_hook_on_a_question_is_passed_without_asking_anybody() -> None:
-    for tool in ("AskUserQuestion", "ExitPlanMode"):
-        (reply,) = feed(ClaudeProtocol(), hook(tool, {}))
-        assert isinstance(reply, Reply)
-        assert answer([reply.data]) == {}
-
-
-ONE = {"question": "Which?", "options": [{"label": "Hyphen"}, {"label": "Dot"}]}
-TWO = {"question": "How many?", "options": []}
-
-
-@pytest.mark.parametrize(
-    ("questions", "text", "answers"),
-    [
-        ([ONE], "hyphen", {"Which?": "Hyphen"}),
-        ([ONE], "A blank, please", {"Which?": "A blank, please"}),
-        ([ONE], "", {"Which?": "Hyphen"}),
-        ([TWO], "", {"How many?": "Yes."}),
-        ([ONE, TWO], "dot\nthree", {"Which?": "Dot", "How many?": "three"}),
-        ([ONE, TWO], "as you like", {"Which?": "as you like", "How many?": "as you like"}),
-    ],
-)
-def test_answers_to_questions(questions: list[Json], text: str, answers: Json) -> None:
-    protocol = ClaudeProtocol()
-    feed(protocol, can_use("AskUserQuestion", {"questions": questions}))
-    written = answer(protocol.answer("r1", text))
-    assert written["behavior"] == "allow"
-    assert written["updatedInput"] == {"questions": questions, "answers": answers}
-
-
-def test_a_question_nobody_answers_is_declined() -> None:
-    protocol = ClaudeProtocol()
-    feed(protocol, can_use("AskUserQuestion", {"questions": [ONE]}))
-    written = answer(protocol.answer("r1", None))
-    assert written == {"behavior": "deny", "message": UNANSWERED}
-
-
-def test_several_questions_are_one_text() -> None:
-    (asked,) = feed(ClaudeProtocol(), can_use("AskUserQuestion", {"questions": [ONE, TWO]}))
-    assert isinstance(asked, QuestionAsked)
-    assert asked.text.splitlines()[:2] == ["1. Which? (Hyphen | Dot)", "2. How many?"]
-    assert asked.choices == ()
-
-
-@pytest.mark.parametrize(
-    ("text", "written"),
-    [
-        ("", {"behavior": "allow", "updatedInput": {"plan": "1. Do"}}),
-        ("First the tests.", {"behavior": "deny", "message": "First the tests."}),
-        (None, {"behavior": "deny", "message": "The plan was not approved."}),
-    ],
-)
-def test_a_plan_is_approved_or_sent_back(text: str | None, written: Json) -> None:
-    protocol = ClaudeProtocol()
-    asked = feed(protocol, can_use("ExitPlanMode", {"plan": "1. Do"}))
-    assert asked == [QuestionAsked("r1", "t1", "1. Do", (), plan=True)]
-    assert answer(protocol.answer("r1", text)) == written
-
-
-def test_a_request_we_do_not_know_is_refused() -> None:
-    asked = {"type": "control_request", "request_id": "e1", "request": {"subtype": "elicitation"}}
-    log, reply = feed(ClaudeProtocol(), asked)
-    assert isinstance(log, AgentLog)
-    assert isinstance(reply, Reply)
-    assert json.loads(reply.data)["response"]["subtype"] == "error"
-
-
-def test_the_end_of_the_program_withdraws_what_it_asked() -> None:
-    protocol = ClaudeProtocol()
-    feed(protocol, can_use("Bash", {}))
-    assert protocol.exited(Exit(143, "ended")) == [
-        RequestWithdrawn("r1"),
-        AgentExited(143, "ended"),
-    ]
-
-
-# ---- hostile and unknown input ---------------------------------------------------------------
-
-
-def test_an_unknown_type_is_kept_raw_and_told_once() -> None:
-    protocol = ClaudeProtocol()
-    first = {"type": "tomorrow", "n": 1}
-    assert feed(protocol, first, {"type": "tomorrow", "n": 2}) == [AgentLog(json.dumps(first))]
-    other = {"type": "system", "subtype": "tomorrow"}
-    assert feed(protocol, other, other) == [AgentLog(json.dumps(other))]
-
-
-@pytest.mark.parametrize(
-    "line", [b"{not json", b"[1, 2]", b"null", b"plain words", b"\xff\xfe", b"[" * 200_000]
-)
-def test_a_malformed_line_is_told_as_it_is(line: bytes) -> None:
-    (log,) = ClaudeProtocol().receive(line)
-    assert log == AgentLog(line.decode("utf-8", "replace"))
-    assert ClaudeProtocol().receive(b"  ") == []
-
-
-HOSTILE = "[/usr/lib] [bold]x[/] \x1b[31mred\x1b]0;title\x07 \u202e\u0000 {{ task.id }} $(touch x)"
-
-
-def test_hostile_text_is_kept_as_it_is() -> None:
-    block = {"type": "text", "text": HOSTILE}
-    (said,) = feed(ClaudeProtocol(), {"type": "assistant", "message": {"content": [block]}})
-    assert said == AgentText(HOSTILE)
-
-
-def test_what_no_file_can_hold_is_replaced() -> None:
-    line = b'{"type":"assistant","message":{"content":[{"type":"text","text":"a\\ud800b"}]}}'
-    assert ClaudeProtocol().receive(line) == [AgentText("a\ufffdb")]
-
-
-def test_a_result_that_is_a_list_of_texts_is_one_text() -> None:
-    parts = [{"type": "text", "text": "one"}, {"type": "text", "text": "two"}, {"type": "odd"}]
-    block = {"type": "tool_result", "tool_use_id": "t1", "content": parts}
-    found = feed(ClaudeProtocol(), {"type": "user", "message": {"content": [block]}})
-    assert found == [AgentToolResult("t1", True, "one\ntwo\n[odd]")]
-
-
-LINES = sorted(
-    {
-        line
-        for name in recordings.CLAUDE
-        if name != "long-line"
-        for line in recordings.output(recordings.load(name)).splitlines()
-    }
-)
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
-    max_leaves=5,
-)
-
-
-@given(st.sampled_from(LINES), st.data())
-def test_no_shape_of_a_known_line_breaks_the_reader(line: bytes, data: st.DataObject) -> None:
-    message = json.loads(line)
-    place: Any = message
-    while isinstance(place, dict | list) and place:
-        keys = sorted(place) if isinstance(place, dict) else list(range(len(place)))
-        key = data.draw(st.sampled_from(keys))
-        if data.draw(st.booleans()) and key != "type":
-            place[key] = data.draw(JSON)
-            break
-        place = place[key]
-    protocol = ClaudeProtocol(folder="/w/repo")
-    protocol.receive(json.dumps(message).encode())
-    assert protocol.exited(Exit(0, "exited"))[-1] == AgentExited(0, "exited")

@@ -11,6 +11,7 @@ from conductor_tui.agents.agent_settings import AgentSettings
 from conductor_tui.agents.registry import create_agent
 from conductor_tui.domain.agent_events import AgentExited, AgentToolResult, AgentUsage
 from conductor_tui.domain.ports.agents import (
+    AgentSession,
     Arrival,
     Permission,
     PermissionAsked,
@@ -20,7 +21,7 @@ from conductor_tui.domain.ports.agents import (
     TurnEnded,
 )
 from conductor_tui.hosts.local import LocalHost
-from tests.agents.fakes import assignment, of
+from tests.agents.fakes import all_of, assignment, of
 from tests.support.external import external
 from tests.support.messages_api import MessagesServer, claude_environment
 from tests.support.model_script import ModelScript, Usage, say, script, tool
@@ -55,35 +56,39 @@ def reply(asked: PermissionAsked) -> Permission:
     return Permission("allow", input={**asked.input, "command": "touch changed.txt"})
 
 
+async def talk(session: AgentSession) -> list[Arrival]:
+    """Answer what is asked, say something after the first turn, close after the second."""
+    arrivals: list[Arrival] = []
+    async for arrival in session.signals():
+        arrivals.append(arrival)
+        match arrival.signal:
+            case ToolIntent() as intent:
+                await session.permit(intent.request, decide(intent))
+            case PermissionAsked() as asked:
+                await session.permit(asked.request, reply(asked))
+            case QuestionAsked() as question:
+                await session.answer(question.request, "dot")
+            case TurnEnded(text="All done."):
+                await session.say("And again.")
+            case TurnEnded():
+                await session.close()
+    return arrivals
+
+
 @pytest.mark.external
 async def test_a_session_with_the_real_claude(tmp_path: Path) -> None:
     work = tmp_path / "work"
     work.mkdir()
     settings = AgentSettings("claude", "claude", command=(str(external("claude")),))
     model = ModelScript({"slugify": WORK}, usage=Usage(1000, 100))
-    async with MessagesServer(model) as server, LocalHost() as host:
+    async with MessagesServer(model) as server, LocalHost() as host, asyncio.timeout(50):
         agent = create_agent(settings, host, claude_environment(server, tmp_path / "home"))
         told = assignment(work, spool=str(tmp_path / "s1"), prompt="Add slugify")
-        session = await agent.open(told)
-        arrivals: list[Arrival] = []
-        turns = 0
-        async with asyncio.timeout(50):
-            async for arrival in session.signals():
-                arrivals.append(arrival)
-                match arrival.signal:
-                    case ToolIntent() as intent:
-                        await session.permit(intent.request, decide(intent))
-                    case PermissionAsked() as asked:
-                        await session.permit(asked.request, reply(asked))
-                    case QuestionAsked() as question:
-                        await session.answer(question.request, "dot")
-                    case TurnEnded():
-                        turns += 1
-                        await (session.say("And again.") if turns == 1 else session.close())
+        arrivals = await talk(await agent.open(told))
         shown = [result.text for result in server.tool_results("slugify")]
         again = await agent.attach(told, 0)
         assert again is not None
-        replayed = [arrival async for arrival in again.signals()]
+        replayed = await all_of(again)
     assert of(arrivals, SessionOpened) == [SessionOpened(told.session)]
     assert [type(one).__name__ for one in of(arrivals, ToolIntent, PermissionAsked)] == [
         "ToolIntent",
