@@ -118,6 +118,8 @@ class AgentLog(Event):
 
     type: ClassVar[str] = "agent.log"
     line: str
+    err_position: int | None = None
+    """Bytes of standard error consumed with this line, where it came from there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,10 @@ class AttemptView:
     spool: str = ""
     position: int = 0
     """Bytes of the agent's stream whose events are recorded: where an attach goes on."""
+    err_position: int = 0
+    """The same of its standard error."""
+    opened: bool = False
+    """The agent has spoken: its session exists, also for a later program."""
     started_at: str = ""
     ended_at: str | None = None
     ok: bool | None = None

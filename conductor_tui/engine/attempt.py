@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from conductor_tui.domain.errors import ConductorError, StateError
 from conductor_tui.domain.events import TaskPhase, TaskStarted
+from conductor_tui.domain.ports.work import Workspace
 from conductor_tui.domain.values import BreakpointKind, Phase, TaskStatus
 from conductor_tui.domain.views import Step
 from conductor_tui.engine.absence import ask_about_result
@@ -41,8 +42,11 @@ async def drive(
         turn: the lock of the run's branch.
         live: told which agent is at work for the task.
     """
-    job = await _take_up(tools, slots, numbering, task)
+    view = tools.state.snapshot.tasks[task]
+    known = Workspace(task, view.workspace, view.branch, view.base)
+    job = Job(tools, slots, numbering, task, known)
     try:
+        await _take_up(job)
         await _prepare(job)
         while job.view.status is TaskStatus.RUNNING:
             match job.view.step:
@@ -60,12 +64,18 @@ async def drive(
         await _stop_for(job, error)
 
 
-async def _take_up(tools: Tools, slots: Slots, numbering: Numbering, task: str) -> Job:
-    run = tools.state.snapshot.run
-    workspace = await tools.workspaces.locate(run.id if run else "", task)
-    job = Job(tools, slots, numbering, task, workspace)
+async def _take_up(job: Job) -> None:
+    try:
+        job.workspace = await job.tools.workspaces.locate(job.run.id, job.task)
+    except ConductorError:
+        await _started(job)  # only a task that runs can ask what is to be done
+        raise
+    await _started(job)
+
+
+async def _started(job: Job) -> None:
+    workspace = job.workspace
     await job.record(TaskStarted(workspace.path, workspace.base), TaskPhase(Phase.PREPARING))
-    return job
 
 
 async def _prepare(job: Job) -> None:

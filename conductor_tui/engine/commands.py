@@ -22,7 +22,7 @@ from conductor_tui.domain.commands import (
 from conductor_tui.domain.errors import NotFound, Refused, UsageError
 from conductor_tui.domain.events import DispatchChanged, Draft, RunResumed
 from conductor_tui.domain.task import Task
-from conductor_tui.domain.values import ACTIVE, Answer, RunStatus, TaskStatus
+from conductor_tui.domain.values import Answer, RunStatus, TaskStatus
 from conductor_tui.domain.views import Snapshot, TaskView
 from conductor_tui.engine.conductor import Conductor, queued_draft
 from conductor_tui.engine.landing import land
@@ -90,11 +90,7 @@ class Commands:
         return {"task": command.task, "status": "queued"}
 
     async def _cancel_run(self, reason: str) -> Mapping[str, Any]:
-        cancelled = []
-        for task in self._snapshot.in_order():
-            if task.status in ACTIVE:
-                await self._conductor.dispatcher.cancel(task.id, reason)
-                cancelled.append(task.id)
+        cancelled = await self._conductor.dispatcher.cancel_all(reason)
         return {"run": self._run_id(), "cancelled": cancelled}
 
     async def _diff(self, task: str) -> Mapping[str, Any]:

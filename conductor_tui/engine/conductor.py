@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from conductor_tui.domain.errors import EXIT_PARKED, NotFound
+from conductor_tui.domain.errors import NotFound
 from conductor_tui.domain.events import (
     Draft,
     Event,
@@ -64,8 +64,7 @@ class Conductor:
     @property
     def has_open_run(self) -> bool:
         """Whether there is a run that can go on."""
-        run = self.snapshot.run
-        return run is not None and run.status in OPEN
+        return is_open(self.snapshot)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Conductor]:
@@ -75,8 +74,9 @@ class Conductor:
             try:
                 yield self
             finally:
-                await self.dispatcher.stop()
                 loop.cancel()
+                await asyncio.wait([loop])
+                await self.dispatcher.stop()
                 await self._write_the_end()
 
     async def begin(self, tasks: Sequence[Task]) -> None:
@@ -119,7 +119,7 @@ class Conductor:
         """Have this process end now, and say how, for the last event of the run."""
         if self._ending is None:
             self._ending = _Ending(code, reason)
-        self.dispatcher.settled.set()
+        self.dispatcher.finish()
 
     async def _prepare(self) -> None:
         run = self.snapshot.run
@@ -139,6 +139,7 @@ class Conductor:
                 await self.tools.host.sweep(marks)
 
     async def _write_the_end(self) -> None:
+        await self.tools.state.flush()  # what was under way when all was stopped
         event = self._closing_event()
         if event is not None:
             await self.tools.state.record(Draft(event))
@@ -149,9 +150,15 @@ class Conductor:
             return None
         table, points = summary.task_table(snapshot), summary.open_points(snapshot)
         if self._ending is None and snapshot.active and stuck(snapshot):
-            return RunFinished(EXIT_PARKED, summary.reason(snapshot), table, points)
+            code = summary.exit_code(snapshot)
+            return RunFinished(code, summary.reason(snapshot), table, points)
         ending = self._ending or _Ending(0, "conductor was closed")
         return RunInterrupted(ending.code, ending.reason, table, points)
+
+
+def is_open(snapshot: Snapshot) -> bool:
+    """Return whether a run can go on: it is not closed, or something in it is parked."""
+    return snapshot.run is not None and (snapshot.run.status in OPEN or snapshot.active)
 
 
 def integration_branch(run: str) -> str:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from conductor_tui.domain.agent_events import AgentPermission, AgentQuestion, AgentToolResult
+from conductor_tui.domain.errors import IllegalTransition
 from conductor_tui.domain.events import (
     BreakpointRaised,
     BreakpointResolved,
@@ -75,11 +76,14 @@ class Desk:
         self._open: dict[str, PermissionAsked | QuestionAsked] = {}
         self._by_mode: dict[str, ToolIntent] = {}
         self._poked = asyncio.Event()
+        self._asking = False
+        self._deciding = asyncio.Lock()
+        """Held while a question is put, or while answers are given: one after the other."""
 
     @property
     def waiting(self) -> bool:
-        """Whether the agent waits for a human."""
-        return bool(self._open)
+        """Whether the agent waits for a human, or the task for a slot after the answer."""
+        return self._asking
 
     def poke(self) -> None:
         """Look again: something was answered."""
@@ -117,18 +121,7 @@ class Desk:
         if grant is not None:
             await self._permit(signal, _Answered(grant.answer, grant.text, grant.changed))
             return
-        point = self._job.breakpoint(
-            BreakpointKind.PERMISSION,
-            reason or "no rule and no mode allows it",
-            describe(signal.tool, signal.input),
-            {
-                "tool": signal.tool,
-                "input": dict(signal.input),
-                "rule": self._rule(signal),
-            },
-            ("approve once", "always allow this in the run", "reject with a hint"),
-        )
-        await self._raise(point, signal)
+        await self._raise(self._permission_point(signal, reason), signal)
 
     async def question(self, signal: QuestionAsked) -> None:
         """Let a human answer a question or approve a plan."""
@@ -153,13 +146,13 @@ class Desk:
             if signal.request == request:
                 del self._open[name]
                 await self._void([name], "the agent no longer asks")
-        if not self._open:
-            await self.regain()
+        self.poke()
 
     async def abandon(self, why: str) -> None:
         """Close all open breakpoints of an agent that has ended, and go on with a slot."""
         names = list(self._open)
         self._open.clear()
+        await self._job.tools.state.flush()  # what was under way when the agent ended
         await self._void(names, why)
         await self.regain()
 
@@ -170,14 +163,8 @@ class Desk:
         while True:
             await self._poked.wait()
             self._poked.clear()
-            points = self._job.tools.state.snapshot.breakpoints
-            if not self._open or any(points[name].open for name in self._open):
-                continue
-            await self.regain()
-            answered, self._open = self._open, {}
-            for name, signal in answered.items():
-                await self._deliver(signal, points[name])
-            self._paused(False)
+            async with self._deciding:
+                await self._go_on()
 
     async def regain(self) -> None:
         """Get a slot again after waiting, and be running; nothing where the task runs already."""
@@ -192,6 +179,33 @@ class Desk:
         )
 
     # -- inside ----------------------------------------------------------------------------------
+
+    async def _go_on(self) -> None:
+        """Get a slot and give the agent its answers, unless one is still missing."""
+        points = self._job.tools.state.snapshot.breakpoints
+        if not self._asking or any(points[name].open for name in self._open):
+            return
+        await self.regain()
+        answered, self._open = self._open, {}
+        for name, signal in answered.items():
+            await self._deliver(signal, points[name])
+        self._asking = False
+        self._paused(False)
+
+    def _permission_point(self, signal: PermissionAsked, reason: str) -> BreakpointRaised:
+        rule = self._rule(signal)
+        point = self._job.breakpoint(
+            BreakpointKind.PERMISSION,
+            reason or "no rule and no mode allows it",
+            describe(signal.tool, signal.input),
+            {"tool": signal.tool, "input": dict(signal.input), "rule": rule or None},
+            ("approve once", "always allow this in the run", "reject with a hint"),
+        )
+        if rule:
+            return point
+        # No rule can be made of it, so it cannot be allowed always.
+        options = tuple(option for option in point.options if option != Answer.ALWAYS)
+        return replace(point, options=options, suggestions=("approve once", "reject with a hint"))
 
     def _judge(self, tool: str, given: Mapping[str, Any]) -> tuple[Verdict | None, str]:
         job = self._job
@@ -216,12 +230,11 @@ class Desk:
     ) -> None:
         job, policy = self._job, self._job.tools.options.on_breakpoint
         if policy in (BreakpointPolicy.WAIT, BreakpointPolicy.SKIP):
-            events: list[Event] = [point]
-            if job.view.status is TaskStatus.RUNNING:
-                events.append(TaskWaiting(WaitReason.BREAKPOINT))
-            self._open[point.id] = signal
-            self._paused(True)
-            await job.record(*events)
+            async with self._deciding:
+                await self._park(point)
+                self._open[point.id] = signal
+                self._asking = True
+                self._paused(True)
             job.slots.release(job.task)
             return
         accept = policy is BreakpointPolicy.ACCEPT
@@ -230,6 +243,23 @@ class Desk:
             point, BreakpointResolved(point.id, answer.answer, answer.text, f"policy:{policy}")
         )
         await self._tell(signal, answer)
+
+    async def _park(self, point: BreakpointRaised) -> None:
+        """Record a question; a task whose last one was just answered goes on with that first."""
+        job = self._job
+        while True:
+            if job.view.status is TaskStatus.QUEUED:
+                await self._go_on()
+            events: list[Event] = [point]
+            if job.view.status is TaskStatus.RUNNING:
+                events.append(TaskWaiting(WaitReason.BREAKPOINT))
+            try:
+                await job.record(*events)
+            except IllegalTransition:
+                if job.view.status is not TaskStatus.QUEUED:
+                    raise
+            else:
+                return
 
     async def _deliver(
         self, signal: PermissionAsked | QuestionAsked, point: BreakpointView

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
 from datetime import datetime
 
-from conductor_tui.domain.errors import NotFound, Refused
+from conductor_tui.domain.errors import GitError, NotFound, Refused, RepositoryError
 from conductor_tui.domain.events import (
     AttemptFinished,
     BreakpointResolved,
@@ -60,6 +61,9 @@ class Dispatcher:
         self._turn = asyncio.Lock()
         self._at_work: dict[str, _AtWork] = {}
         self._open = False
+        self._ending: set[str] = set()
+        """Tasks that are being cancelled: they are not started once more meanwhile."""
+        self._last = False
         self.over_budget = ""
         """Which budget is used up, in words; empty while none is."""
         self.settled = asyncio.Event()
@@ -77,8 +81,14 @@ class Dispatcher:
 
     def look_again(self) -> None:
         """Look at the state once more."""
-        self.settled.clear()
+        if not self._last:
+            self.settled.clear()
         self._wake.set()
+
+    def finish(self) -> None:
+        """Settle for good: this process is about to end."""
+        self._last = True
+        self.settled.set()
 
     def agent_of(self, task: str) -> LiveAgent | None:
         """Return the agent that is at work for a task in this process."""
@@ -99,7 +109,10 @@ class Dispatcher:
             watcher.cancel()
 
     async def stop(self) -> None:
-        """Stop driving all tasks; no agent is alive then, unless the run is detached."""
+        """Stop driving all tasks; no agent is alive then, unless the run is detached.
+
+        :meth:`run` has to be over, or it would start others.
+        """
         self._open = False
         futures = [work.future for work in self._at_work.values()]
         for future in futures:
@@ -125,6 +138,8 @@ class Dispatcher:
         await self._stop_at_first_failure()
         slots = self._tools.options.max_agents
         for task in startable(self._snapshot, self._slots.holders, slots):
+            if task.id in self._ending:
+                continue
             self._slots.grant(task.id)
             if task.id not in self._at_work:
                 future = group.create_task(self._drive(task.id), name=f"task {task.id}")
@@ -171,9 +186,7 @@ class Dispatcher:
             return
         failed = [task for task in snapshot.in_order() if task.status is TaskStatus.FAILED]
         if failed:
-            for task in snapshot.in_order():
-                if task.status in ACTIVE:
-                    await self.cancel(task.id, f"--fail-fast: {failed[0].id} failed")
+            await self.cancel_all(f"--fail-fast: {failed[0].id} failed")
 
     def _until_next_timer(self) -> float | None:
         times = [
@@ -197,7 +210,8 @@ class Dispatcher:
     async def _close_run(self) -> None:
         code = summary.exit_code(self._snapshot)
         if code == 0 and self._tools.options.land:
-            await land(self._tools.state, self._tools.workspaces, None)
+            with contextlib.suppress(GitError, RepositoryError):  # recorded as refused
+                await land(self._tools.state, self._tools.workspaces, None)
         snapshot = self._snapshot
         await self._tools.state.record(
             Draft(
@@ -219,14 +233,31 @@ class Dispatcher:
             NotFound: there is no such task in the run.
             Refused: it has ended already.
         """
-        view = self._snapshot.tasks.get(task)
-        if view is None:
-            raise NotFound(f"there is no task {task} in this run", "see `conductor status`")
-        if view.status in (TaskStatus.COMPLETED, TaskStatus.CANCELLED):
-            raise Refused(f"task {task} is {view.status} already")
-        await self._halt(task)
-        await self._tools.state.record(*cancellation(self._snapshot, task, reason))
-        self.look_again()
+        require_cancellable(self._snapshot, task)
+        self._ending.add(task)
+        try:
+            await self._halt(task)
+            await self._tools.state.flush()  # what the task recorded last may have ended it
+            require_cancellable(self._snapshot, task)
+            await self._tools.state.record(*cancellation(self._snapshot, task, reason))
+        finally:
+            self._ending.discard(task)
+            self.look_again()
+
+    async def cancel_all(self, reason: str) -> list[str]:
+        """End every task that is not at its end, those first that would start next.
+
+        Returns:
+            The ids of the tasks that were cancelled.
+        """
+        active = [task for task in self._snapshot.in_order() if task.status in ACTIVE]
+        active.sort(key=lambda task: task.id in self._at_work)
+        cancelled = []
+        for task in active:
+            with contextlib.suppress(Refused):  # it came to its end meanwhile
+                await self.cancel(task.id, reason)
+                cancelled.append(task.id)
+        return cancelled
 
     async def _halt(self, task: str) -> None:
         work = self._at_work.get(task)
@@ -236,6 +267,20 @@ class Dispatcher:
         run = self._snapshot.run
         if run is not None:
             await self._tools.host.sweep({"CONDUCTOR_RUN_ID": run.id, "CONDUCTOR_TASK_ID": task})
+
+
+def require_cancellable(snapshot: Snapshot, task: str) -> None:
+    """Make sure that a task can be cancelled.
+
+    Raises:
+        NotFound: there is no such task in the run.
+        Refused: it is completed, or cancelled already.
+    """
+    view = snapshot.tasks.get(task)
+    if view is None:
+        raise NotFound(f"there is no task {task} in this run", "see `conductor status`")
+    if view.status in (TaskStatus.COMPLETED, TaskStatus.CANCELLED):
+        raise Refused(f"task {task} is {view.status} already")
 
 
 def cancellation(snapshot: Snapshot, task: str, reason: str) -> list[Draft]:

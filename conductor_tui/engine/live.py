@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from conductor_tui.domain.agent_events import (
     AgentExited,
     AgentLimit,
+    AgentLog,
     AgentToolCall,
     AgentToolResult,
     MessageSent,
 )
+from conductor_tui.domain.errors import ConductorError
 from conductor_tui.domain.events import Event
 from conductor_tui.domain.ports.agents import (
     AgentSession,
@@ -69,6 +72,9 @@ class LiveAgent:
         except asyncio.CancelledError:
             await self._let_go()
             raise
+        except BaseExceptionGroup as group:
+            await self._session.end()
+            raise _cause(group) from group
         if self.desk.waiting:
             await self.desk.abandon("the agent's program ended")
         return self._turn or self._unfinished()
@@ -115,10 +121,12 @@ class LiveAgent:
             case SessionOpened():
                 pass
             case event:
-                await self._event(event, arrival.position)
+                await self._event(event, arrival)
 
-    async def _event(self, event: Event, position: int) -> None:
+    async def _event(self, event: Event, arrival: Arrival) -> None:
         match event:
+            case AgentLog() if arrival.err_position:
+                event = replace(event, err_position=arrival.err_position)
             case AgentToolCall(id=call):
                 self._in_flight.add(call)
             case AgentToolResult(id=call):
@@ -128,7 +136,7 @@ class LiveAgent:
                 self._limit = until
             case AgentExited():
                 self._exit = event
-        await self._job.tools.state.note(self._job.draft(event, position))
+        await self._job.tools.state.note(self._job.draft(event, arrival.position))
 
     async def _watch_files(self) -> None:
         async for _ in self._job.tools.workspaces.watch(self._job.workspace):
@@ -187,3 +195,17 @@ class LiveAgent:
             await self._session.release()
         else:
             await self._session.end()
+
+
+def _cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the error behind a group: a fault of ours before any that is told to a user."""
+    errors = list(_leaves(group))
+    return next((error for error in errors if not isinstance(error, ConductorError)), errors[0])
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error

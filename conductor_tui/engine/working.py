@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from conductor_tui.domain.errors import AgentError
@@ -90,7 +90,10 @@ async def _attach(
     """Take up the program of an earlier process, living or ended; None if nothing is known."""
     if not last.spool:
         return None
-    assignment = _assignment(job, last.n, last.session or "", True, "", last.spool)
+    assignment = replace(
+        _assignment(job, last.n, last.session or "", True, "", last.spool),
+        err_position=last.err_position,
+    )
     session = await agent.attach(assignment, last.position)
     if session is None:
         return None
@@ -160,7 +163,7 @@ async def _plan(job: Job, agent: Agent) -> _Plan:
     view = job.view
     last = view.resumable
     if last is not None:
-        known = last.session is not None and last.position > 0
+        known = last.session is not None and last.opened
         prompt = (
             job.tools.prompts.resume(job.spec, view.grants, view.feedback)
             if known
@@ -170,7 +173,7 @@ async def _plan(job: Job, agent: Agent) -> _Plan:
     feedback = await _conflict_feedback(job)
     previous = view.attempt
     n = len(view.attempts) + 1
-    if previous is not None and previous.session and previous.position > 0:
+    if previous is not None and previous.session and previous.opened:
         told = feedback or view.feedback or "The last attempt was not accepted. Finish the task."
         prompt = job.tools.prompts.feedback(job.spec, n, told)
         return _Plan(n, False, previous.session, True, prompt)

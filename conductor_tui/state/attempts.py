@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from conductor_tui.domain.agent_events import AgentUsage
+from conductor_tui.domain.agent_events import AgentLog, AgentUsage
 from conductor_tui.domain.events import (
     AttemptFinished,
     AttemptStarted,
@@ -45,6 +45,7 @@ def attempt_started(task: TaskView, recorded: Recorded, event: AttemptStarted) -
         pid=event.pid,
         spool=event.spool,
         position=known.position if known.spool == event.spool else 0,
+        err_position=known.err_position if known.spool == event.spool else 0,
         ended_at=None,
         ok=None,
         reason="",
@@ -81,6 +82,18 @@ def agent_usage(task: TaskView, recorded: Recorded, event: AgentUsage) -> TaskVi
     task = replace(task, usage=task.usage + used)
     return change_attempt(
         task, recorded.attempt, lambda attempt: replace(attempt, usage=attempt.usage + used)
+    )
+
+
+def agent_log(task: TaskView, recorded: Recorded, event: AgentLog) -> TaskView:
+    """Note how far an agent's standard error is recorded."""
+    reached = event.err_position
+    if reached is None:
+        return task
+    return change_attempt(
+        task,
+        recorded.attempt,
+        lambda attempt: replace(attempt, err_position=max(attempt.err_position, reached)),
     )
 
 
@@ -131,7 +144,7 @@ def raise_position(task: TaskView, number: int | None, position: int) -> TaskVie
     known = _find(task, number)
     if known is None or known.position >= position:
         return task
-    return _with(task, replace(known, position=position))
+    return _with(task, replace(known, position=position, opened=True))
 
 
 def change_attempt(

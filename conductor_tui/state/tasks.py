@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from conductor_tui.domain.agent_events import AgentPermission, AgentQuestion, AgentUsage
+from conductor_tui.domain.agent_events import AgentLog, AgentPermission, AgentQuestion, AgentUsage
 from conductor_tui.domain.codec import to_data
 from conductor_tui.domain.errors import IllegalTransition
 from conductor_tui.domain.events import (
@@ -203,6 +203,7 @@ _HANDLERS: dict[type[Event], Callable[[TaskView, Recorded, Any], TaskView]] = {
     MergeDone: _merged,
     AgentPermission: _permission,
     AgentQuestion: _question,
+    AgentLog: attempts.agent_log,
     AgentUsage: attempts.agent_usage,
     AttemptStarted: attempts.attempt_started,
     AttemptFinished: attempts.attempt_finished,

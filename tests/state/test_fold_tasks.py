@@ -6,6 +6,7 @@ import pytest
 
 from conductor_tui.domain.agent_events import (
     AgentExited,
+    AgentLog,
     AgentPermission,
     AgentQuestion,
     AgentText,
@@ -346,8 +347,17 @@ def test_what_cannot_be_is_left_out() -> None:
 def test_an_unknown_event_is_only_a_sign_of_life() -> None:
     task = task_after(Draft(UnknownEvent("agent.dance", {"steps": 3}), "a", 1, 77))
     before = task_after()
-    attempt = replace(before.attempts[0], position=77)
+    attempt = replace(before.attempts[0], position=77, opened=True)
     assert task == replace(before, attempts=(attempt,), updated_at=stamp(LATER))
+
+
+def test_standard_error_has_a_place_of_its_own() -> None:
+    task = task_after(
+        Draft(AgentLog("first", 10), "a", 1),
+        Draft(AgentLog("second", 25), "a", 1),
+        Draft(AgentLog("of another stream"), "a", 1),
+    )
+    assert task.attempts[0].err_position == 25
 
 
 GRANTED = (
