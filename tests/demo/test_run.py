@@ -1,0 +1,80 @@
+"""The demonstration runs, by the real engine: what it promises can be seen in its events."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from conductor_tui.demo import Sample
+from conductor_tui.domain.task import Task
+from tests.demo.player import check
+
+
+def conductor(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run conductor's command line in a folder."""
+    command = [sys.executable, "-m", "conductor_tui", *words]
+    return subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, timeout=50, check=False
+    )
+
+
+def git(folder: Path, *arguments: str) -> str:
+    ran = subprocess.run(
+        ["git", *arguments], cwd=folder, capture_output=True, text=True, check=True
+    )
+    return ran.stdout.strip()
+
+
+def of_type(events: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
+    return [event for event in events if event["type"] == name]
+
+
+def test_the_whole_loop(sample: Sample, plan: dict[str, Task]) -> None:
+    place = sample.repository
+    before = git(place, "rev-parse", "main")
+    ran = conductor(place, "--batch", "plan.yaml", "--json")
+    assert ran.returncode == 0, ran.stderr
+    events = [json.loads(line) for line in ran.stdout.splitlines()]
+    assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+
+    tasks = events[-1]["data"]["tasks"]
+    assert {name: task["status"] for name, task in tasks.items()} == dict.fromkeys(
+        plan, "completed"
+    )
+    assert {name: task["attempts"] for name, task in tasks.items()} == {
+        name: 2 if name == "slugify" else 1 for name in plan
+    }
+    assert all(task["cost_usd"] > 0 for task in tasks.values())
+
+    # A check was red, its output was told, and the second attempt heard it.
+    retried = [one for one in of_type(events, "decision.made") if one["data"]["action"] == "retry"]
+    assert [one["task"] for one in retried] == ["slugify"]
+    said = [one["data"]["text"] for one in of_type(events, "agent.text") if one["attempt"] == 2]
+    assert any("ca-va-tres-bien" in text for text in said)
+
+    # Nobody was there: both breakpoints were answered by the policy, and the agents went on.
+    asked = {
+        one["data"]["id"]: (one["task"], one["data"]["kind"])
+        for one in of_type(events, "breakpoint.raised")
+    }
+    assert set(asked.values()) == {("manual", "permission"), ("count", "question")}
+    answered = of_type(events, "breakpoint.resolved")
+    assert {one["data"]["id"] for one in answered} == set(asked)
+    assert {one["data"]["by"] for one in answered} == {"policy:fail"}
+
+    # Work met work: some checks were run on the merged tree, and none was red there.
+    merged = [one for one in of_type(events, "check.finished") if one["data"]["on"] == "merged"]
+    assert merged
+    assert all(one["data"]["ok"] for one in merged)
+
+    # Nothing of the user's was touched until it is landed; then all of it is there, and green.
+    assert git(place, "rev-parse", "main") == before
+    assert git(place, "status", "--porcelain") == ""
+    landed = conductor(place, "land")
+    assert landed.returncode == 0, landed.stderr
+    assert "Publishing" in (place / "docs" / "manual.md").read_text(encoding="utf-8")
+    for task in plan.values():
+        assert all(check(place, task).values()), task.id
