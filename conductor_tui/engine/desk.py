@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from conductor_tui.domain.agent_events import AgentPermission, AgentQuestion, AgentToolResult
@@ -31,24 +31,26 @@ from conductor_tui.domain.ports.agents import (
 )
 from conductor_tui.domain.values import (
     Answer,
-    BreakpointKind,
     BreakpointPolicy,
     Phase,
     TaskStatus,
     Verdict,
     WaitReason,
 )
-from conductor_tui.domain.views import BreakpointView, Grant
+from conductor_tui.domain.views import BreakpointView
 from conductor_tui.engine.job import Job
+from conductor_tui.engine.requests import (
+    asked_of,
+    grant_for,
+    permission_point,
+    question_point,
+    ruling,
+)
 from conductor_tui.engine.resolving import queued_again
-from conductor_tui.supervision.permissions import RuleError, judge, rule_for
 
 _NOBODY = (
     "Nobody is there to answer, so this was denied. Find a way without it, or finish what you can."
 )
-
-QUESTION_TOOL = "AskUserQuestion"
-PLAN_TOOL = "ExitPlanMode"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ class Desk:
 
     async def intent(self, signal: ToolIntent) -> None:
         """Decide a tool call by the rules; without one, its program's mode decides."""
-        verdict, reason = self._judge(signal.tool, signal.input)
+        verdict, reason = ruling(self._job, signal.tool, signal.input)
         if verdict is None:
             self._by_mode[signal.id] = signal
             await self._session.permit(signal.request, Permission("pass"))
@@ -112,40 +114,32 @@ class Desk:
     async def permission(self, signal: PermissionAsked) -> None:
         """Answer a permission request by rule, by an answer given before, or ask a human."""
         self._by_mode.pop(signal.id, None)
-        verdict, reason = self._judge(signal.tool, signal.input)
+        verdict, reason = ruling(self._job, signal.tool, signal.input)
         if verdict in (Verdict.ALLOW, Verdict.DENY):
             await self._told(signal, verdict.value, "rule", reason)
             await self._session.permit(signal.request, Permission(verdict.value, reason))
             return
-        grant = self._grant(signal.tool, signal.input)
+        grant = grant_for(self._job, signal.tool, signal.input)
         if grant is not None:
             await self._permit(signal, _Answered(grant.answer, grant.text, grant.changed))
             return
-        await self._raise(self._permission_point(signal, reason), signal)
+        await self._raise(permission_point(self._job, signal, reason), signal)
 
     async def question(self, signal: QuestionAsked) -> None:
         """Let a human answer a question or approve a plan."""
-        tool = PLAN_TOOL if signal.plan else QUESTION_TOOL
-        asked = {"question": signal.text}
-        grant = self._grant(tool, asked)
+        tool, asked = asked_of(signal)
+        grant = grant_for(self._job, tool, asked)
         if grant is not None:
             await self._reply(signal, _Answered(grant.answer, grant.text))
             return
-        point = self._job.breakpoint(
-            BreakpointKind.PLAN if signal.plan else BreakpointKind.QUESTION,
-            "the agent wants its plan approved" if signal.plan else "the agent asks",
-            signal.text,
-            {"tool": tool, "input": asked, "choices": list(signal.choices)},
-            signal.choices,
-        )
-        await self._raise(point, signal)
+        await self._raise(question_point(self._job, signal), signal)
 
     async def withdrawn(self, request: str) -> None:
         """Close the breakpoint of a request the agent no longer waits for."""
         for name, signal in list(self._open.items()):
             if signal.request == request:
                 del self._open[name]
-                await self._void([name], "the agent no longer asks")
+                await _void(self._job, [name], "the agent no longer asks")
         self.poke()
 
     async def abandon(self, why: str) -> None:
@@ -153,7 +147,7 @@ class Desk:
         names = list(self._open)
         self._open.clear()
         await self._job.tools.state.flush()  # what was under way when the agent ended
-        await self._void(names, why)
+        await _void(self._job, names, why)
         await self.regain()
 
     # -- what a human answers ----------------------------------------------------------------
@@ -191,39 +185,6 @@ class Desk:
             await self._deliver(signal, points[name])
         self._asking = False
         self._paused(False)
-
-    def _permission_point(self, signal: PermissionAsked, reason: str) -> BreakpointRaised:
-        rule = self._rule(signal)
-        point = self._job.breakpoint(
-            BreakpointKind.PERMISSION,
-            reason or "no rule and no mode allows it",
-            describe(signal.tool, signal.input),
-            {"tool": signal.tool, "input": dict(signal.input), "rule": rule or None},
-            ("approve once", "always allow this in the run", "reject with a hint"),
-        )
-        if rule:
-            return point
-        # No rule can be made of it, so it cannot be allowed always.
-        options = tuple(option for option in point.options if option != Answer.ALWAYS)
-        return replace(point, options=options, suggestions=("approve once", "reject with a hint"))
-
-    def _judge(self, tool: str, given: Mapping[str, Any]) -> tuple[Verdict | None, str]:
-        job = self._job
-        policy = job.tools.policy.allowing(*job.run.rules)
-        ruling = judge(policy, tool, given, job.workspace.path)
-        return ruling.verdict, ruling.reason
-
-    def _rule(self, signal: PermissionAsked) -> str:
-        try:
-            return rule_for(signal.tool, signal.input, self._job.workspace.path)
-        except RuleError:
-            return ""
-
-    def _grant(self, tool: str, given: Mapping[str, Any]) -> Grant | None:
-        for grant in self._job.view.grants:
-            if grant.tool == tool and dict(grant.input) == dict(given):
-                return grant
-        return None
 
     async def _raise(
         self, point: BreakpointRaised, signal: PermissionAsked | QuestionAsked
@@ -297,25 +258,14 @@ class Desk:
             AgentPermission(signal.id, signal.tool, signal.input, decision, by, text or None)
         )
 
-    async def _void(self, names: list[str], why: str) -> None:
-        points = self._job.tools.state.snapshot.breakpoints
-        drafts = [
-            Draft(
-                BreakpointResolved(name, Answer.CANCEL, why, "agent"),
-                self._job.task,
-                points[name].attempt,
-            )
-            for name in names
-            if points[name].open
-        ]
-        if drafts:
-            await self._job.tools.state.record(*drafts)
 
-
-def describe(tool: str, given: Mapping[str, Any]) -> str:
-    """Return a tool call as a human is asked about it: the command, the path, or all of it."""
-    for key in ("command", "file_path", "path", "url", "notebook_path", "pattern"):
-        if isinstance(given.get(key), str):
-            return f"{tool}: {given[key]}"
-    inner = ", ".join(f"{key}={value!r}" for key, value in given.items())
-    return f"{tool}({inner})"
+async def _void(job: Job, names: list[str], why: str) -> None:
+    """Close breakpoints that the agent itself has made pointless."""
+    points = job.tools.state.snapshot.breakpoints
+    drafts = [
+        Draft(BreakpointResolved(name, Answer.CANCEL, why, "agent"), job.task, points[name].attempt)
+        for name in names
+        if points[name].open
+    ]
+    if drafts:
+        await job.tools.state.record(*drafts)

@@ -126,7 +126,7 @@ class Dispatcher:
 
     async def _wait(self) -> None:
         try:
-            async with asyncio.timeout(self._until_next_timer()):
+            async with asyncio.timeout(_next_timer(self._snapshot, self._tools.now())):
                 await self._wake.wait()
         except TimeoutError:
             pass
@@ -187,14 +187,6 @@ class Dispatcher:
         failed = [task for task in snapshot.in_order() if task.status is TaskStatus.FAILED]
         if failed:
             await self.cancel_all(f"--fail-fast: {failed[0].id} failed")
-
-    def _until_next_timer(self) -> float | None:
-        times = [
-            datetime.fromisoformat(task.until) for task in _limited(self._snapshot) if task.until
-        ]
-        if not times:
-            return None
-        return max(0.0, (min(times) - self._tools.now()).total_seconds())
 
     async def _notice_end(self) -> None:
         snapshot = self._snapshot
@@ -298,6 +290,12 @@ def cancellation(snapshot: Snapshot, task: str, reason: str) -> list[Draft]:
         )
         drafts.append(Draft(finished, task, last.n))
     return [*drafts, Draft(TaskCancelled(reason), task, last.n if last else None)]
+
+
+def _next_timer(snapshot: Snapshot, now: datetime) -> float | None:
+    """Return how many seconds are left until the first limit ends, None where none is known."""
+    times = [datetime.fromisoformat(task.until) for task in _limited(snapshot) if task.until]
+    return max(0.0, (min(times) - now).total_seconds()) if times else None
 
 
 def _limited(snapshot: Snapshot) -> list[TaskView]:

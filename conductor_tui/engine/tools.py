@@ -45,6 +45,10 @@ class Tools:
     """``.conductor``, where runs leave their files."""
     prompts: Prompts
     policy: Policy
+    home: str
+    """The home folder, for ``~/`` in permission rules."""
+    resolve: Callable[[str], str]
+    """Follows the symbolic links of an absolute path; may block."""
     now: Callable[[], datetime]
     random: Random
     options: Options = Options()

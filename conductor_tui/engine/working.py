@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from conductor_tui.domain.errors import AgentError
 from conductor_tui.domain.events import (
@@ -29,6 +29,14 @@ LIMIT_PAUSE = timedelta(hours=1)
 
 NO_SESSION = "unknown_session"
 """Why a turn failed whose session the agent's program does not know any more."""
+
+
+_PASSING = frozenset({"limit", NO_SESSION})
+"""Ends of a turn that a program which ended before tells again when it is attached to, though
+they are over: the limit was waited for, the session is made anew."""
+
+LIMIT_PAUSE_LEAST = timedelta(minutes=1)
+"""How long a task is parked by a limit that by its own word is over already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +65,7 @@ async def work(job: Job, live: Callable[[LiveAgent | None], None]) -> None:
     agent = find_agent(job)
     last = job.view.resumable
     turn = await _attach(job, agent, last, live) if last is not None else None
-    if turn is None or not turn.ended:
+    if turn is None or not turn.ended or turn.reason in _PASSING:
         plan = await _plan(job, agent)
         turn = await _start(job, agent, plan, live)
         if turn.reason == NO_SESSION:
@@ -231,10 +239,19 @@ def _conflict_to_resolve(job: Job) -> BreakpointView | None:
 
 async def _finish(job: Job, turn: Turn) -> None:
     if turn.reason == "limit":
-        until = turn.limit_until or (job.tools.now() + LIMIT_PAUSE).isoformat()
-        await job.record(TaskWaiting(WaitReason.LIMIT, until))
+        await job.record(TaskWaiting(WaitReason.LIMIT, _limit_until(job, turn)))
         return
     files = await record_changes(job)
+    await job.tools.state.flush()  # the agent's last bookings
     last = job.view.attempt
     usage = last.usage if last is not None else Usage()
     await job.record(AttemptFinished(turn.ok, turn.reason, usage, usage.cost_usd, len(files)))
+
+
+def _limit_until(job: Job, turn: Turn) -> str:
+    now = job.tools.now()
+    if turn.limit_until is None:
+        return (now + LIMIT_PAUSE).isoformat()
+    if datetime.fromisoformat(turn.limit_until) <= now:
+        return (now + LIMIT_PAUSE_LEAST).isoformat()
+    return turn.limit_until
