@@ -65,6 +65,8 @@ class RepositoryLock:
             return
         with contextlib.suppress(OSError):
             os.ftruncate(file, 0)
+            # Closing alone would leave it to a child that was forked with the file open.
+            fcntl.flock(file, fcntl.LOCK_UN)
         os.close(file)
 
     def __enter__(self) -> RepositoryLock:

@@ -97,7 +97,8 @@ class Writer:
         done: asyncio.Future[list[Recorded]] = asyncio.get_running_loop().create_future()
         self._push(self._operation(drafts, done, begins))
         self._work.set()
-        return await asyncio.shield(done)
+        # A caller that is cancelled cancels only this future, which the writer then leaves alone.
+        return await done
 
     async def note(self, drafts: Sequence[Draft]) -> None:
         """Queue output lines; wait only while too much is queued already.
@@ -303,8 +304,6 @@ class Writer:
 def _fail(operation: _Operation, error: StateError) -> None:
     if operation.done is not None and not operation.done.done():
         operation.done.set_exception(error)
-        # Whoever waited may be gone: then nobody has to be told that nobody asked.
-        operation.done.exception()
 
 
 def _closed() -> StateError:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from hypothesis import strategies as st
 
 from conductor_tui.domain.agent_events import (
+    AgentLog,
     AgentPermission,
     AgentQuestion,
     AgentText,
@@ -78,6 +79,8 @@ OF_A_TASK: tuple[Event, ...] = (
     AttemptFinished(True, "completed", Usage(5, 5, 0.5), 0.5, 2),
     AttemptFinished(False, "api_error", Usage(), None, 0),
     AgentText("hello"),
+    AgentLog("warning", 15),
+    AgentLog("warning"),
     AgentToolCall("t", "Bash", COMMAND),
     AgentUsage(3, 1, 0.25),
     AgentUsage(3, 1, None),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from conductor_tui.domain.agent_events import AgentText
 from conductor_tui.domain.events import (
     AttemptFinished,
     BreakpointResolved,
@@ -55,6 +56,13 @@ def test_open_ones_come_oldest_first() -> None:
         resolved("y", Answer.APPROVE),
     )
     assert [point.id for point in snapshot.open_breakpoints] == ["z", "x"]
+
+
+def test_lines_before_an_answer_are_older_than_it() -> None:
+    line = Draft(AgentText("x"), "a", 1, 70)
+    task = task_after(raised("b", BreakpointKind.RESULT), line, resolved("b", Answer.APPROVE))
+    assert task.updated_at == stamp(AT_WORK + 3)
+    assert task.attempts[0].position == 70
 
 
 def test_the_first_answer_counts() -> None:

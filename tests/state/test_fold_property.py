@@ -6,8 +6,9 @@ import json
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from conductor_tui.domain.agent_events import AgentText
 from conductor_tui.domain.errors import IllegalTransition
-from conductor_tui.domain.events import Draft, TaskQueued
+from conductor_tui.domain.events import AttemptStarted, Draft, TaskQueued
 from conductor_tui.domain.transitions import after_run_event, next_status
 from conductor_tui.domain.values import TaskStatus, Usage
 from conductor_tui.domain.views import Snapshot
@@ -15,7 +16,7 @@ from conductor_tui.state import rows
 from conductor_tui.state.legality import check
 from conductor_tui.state.runs import RUN_EVENTS
 from conductor_tui.state.snapshot import Fold, reduce
-from tests.state.build import RUN, begin, record
+from tests.state.build import RUN, at_work, begin, record
 from tests.state.legal import any_drafts, legal, legal_lists
 
 few = settings(max_examples=40)
@@ -140,3 +141,13 @@ def test_a_task_used_what_its_attempts_used_at_least(drafts: list[Draft]) -> Non
         total = sum((attempt.usage for attempt in task.attempts), Usage())
         assert total.input <= task.usage.input
         assert total.output <= task.usage.output
+
+
+def test_progress_of_an_older_attempt_is_more_than_progress() -> None:
+    second = Draft(AttemptStarted("claude", "s2", 8), "a", 2)
+    spoke = [Draft(AgentText("x"), "a", attempt, 1) for attempt in (1, 2)]
+    old = reduce(Snapshot(), record([*begin("a"), *at_work("a"), second, *spoke]))
+    for attempt, place in ((1, "tasks"), (2, "progress")):
+        new = reduce(old, record([Draft(AgentText("x"), "a", attempt, 9)], old.seq + 1))
+        ((found, _row),) = rows.changed_rows(old, new, {"a"}, ())
+        assert found == place

@@ -18,7 +18,18 @@ from conductor_tui.domain.events import (
 from conductor_tui.domain.values import BreakpointKind, Phase, RunStatus, TaskStatus
 from conductor_tui.domain.views import RunView, Snapshot
 from conductor_tui.state.snapshot import Fold, reduce
-from tests.state.build import AT_WORK, OTHER_RUN, RUN, begin, fold, queue, raised, record, stamp
+from tests.state.build import (
+    AT_WORK,
+    OTHER_RUN,
+    RUN,
+    at_work,
+    begin,
+    fold,
+    queue,
+    raised,
+    record,
+    stamp,
+)
 
 RESUMED = Draft(RunResumed(("a", "b"), {"max_agents": 2}, {"provider": "ollama"}))
 INTERRUPTED = Draft(RunInterrupted(130, "SIGINT"))
@@ -55,6 +66,12 @@ def test_another_run_begins_with_nothing_of_the_one_before() -> None:
     after = reduce(before, record(begin("z"), run=OTHER_RUN))
     assert after == reduce(Snapshot(), record(begin("z"), run=OTHER_RUN))
     assert (set(after.tasks), after.breakpoints, after.seq) == ({"z"}, {}, 2)
+
+
+def test_lines_of_the_run_before_do_not_reach_into_the_next() -> None:
+    late = record([Draft(AgentText("x"), "a", 1, 99)], AT_WORK + 1)
+    new = record([*begin("a"), *at_work("a")], run=OTHER_RUN)
+    assert reduce(fold(), [*late, *new]) == reduce(Snapshot(), new)
 
 
 @pytest.mark.parametrize("ending", [INTERRUPTED, RESUMED])

@@ -188,14 +188,15 @@ def test_a_position_only_goes_up_and_counts_for_its_attempt() -> None:
     task = task_after(
         Draft(AgentText("x"), "a", 1, 300),
         Draft(AgentText("y"), "a", 1, 200),
-        Draft(FINISHED, "a", 1, 350),
+        Draft(CheckStarted("pytest -q", Scope.WORKSPACE), "a", 1, 350),
+        Draft(FINISHED, "a", 1, 100),
         Draft(AttemptStarted("claude", "s2", 8), "a", 2),
         Draft(AgentText("z"), "a", 2, 40),
         Draft(AgentExited(0), "a", 1, 400),
         Draft(AgentText("nobody"), "a", 9, 9000),
     )
     assert [attempt.position for attempt in task.attempts] == [400, 40]
-    assert task.updated_at == stamp(LATER + 6)
+    assert task.updated_at == stamp(LATER + 7)
 
 
 def test_a_check_is_shown_running_then_done() -> None:
@@ -210,6 +211,7 @@ def test_a_check_is_shown_running_then_done() -> None:
     again = CheckStarted("pytest -q", Scope.MERGED)
     assert task_after(started, finished, again).attempts[0].checks == (done, merged)
     assert task_after(finished).attempts[0].checks == (done,)
+    assert task_after(started, finished, started).attempts[0].checks == (done, running)
 
 
 @pytest.mark.parametrize(

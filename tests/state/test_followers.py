@@ -151,6 +151,20 @@ async def test_a_slow_reader_misses_nothing(path: Path, monkeypatch: pytest.Monk
         assert await take(events, 12) == expected(RUN, 98, 109)
 
 
+@pytest.mark.parametrize("behind", range(1, 16))
+async def test_memory_and_file_meet_without_a_seam(
+    path: Path, monkeypatch: pytest.MonkeyPatch, behind: int
+) -> None:
+    monkeypatch.setattr(live, "TAIL_EVENTS", 10)
+    async with StateManager.open(path) as state:
+        await state.begin(RUN, [*begin("a"), *at_work("a")])
+        events = state.events()
+        await take(events, 4)
+        for number in range(behind):
+            await state.record(line(number))
+        assert await take(events, behind) == expected(RUN, 5, 4 + behind)
+
+
 async def test_large_events_do_not_stay_in_memory(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -80,6 +80,14 @@ async def test_a_new_file_is_private_durable_and_of_the_newest_schema(path: Path
     assert query(path, "PRAGMA foreign_key_check") == []
 
 
+async def test_a_commit_is_on_the_disk_and_rows_belong_to_runs(path: Path) -> None:
+    async with Journal.open(path) as journal:
+        for pragma, value in (("synchronous", 2), ("foreign_keys", 1), ("journal_mode", "wal")):
+            # Settings of a connection: nobody outside can see them.
+            rows = await journal._connection.execute_fetchall(f"PRAGMA {pragma}")
+            assert [tuple(row) for row in rows] == [(value,)]
+
+
 async def test_a_file_that_was_open_to_others_is_closed_to_them(path: Path) -> None:
     put(path, folder_mode=0o755)
     await filled(path)

@@ -94,11 +94,23 @@ def test_a_living_holder_is_named(folder: Path) -> None:
         assert caught.value.exit_code == 2
 
 
-def test_a_holder_that_ends_gives_the_lock_back(folder: Path) -> None:
-    with held(folder) as (process, _):
+@pytest.mark.parametrize("child", ["alone", "fork", "program"])
+def test_children_do_not_keep_what_their_parent_gave_back(folder: Path, child: str) -> None:
+    with held(folder, child) as (process, _):
         process.communicate("\n", timeout=30)
         with RepositoryLock(folder):
             pass
+
+
+def test_a_program_started_meanwhile_does_not_have_the_file(folder: Path) -> None:
+    with RepositoryLock(folder):
+        program = subprocess.Popen(["sleep", "60"], close_fds=False)
+        try:
+            files = [os.readlink(file) for file in Path(f"/proc/{program.pid}/fd").iterdir()]
+        finally:
+            program.kill()
+            program.wait()
+    assert str(folder / "lock") not in files
 
 
 @pytest.mark.parametrize("child", ["alone", "fork", "program"])

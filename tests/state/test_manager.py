@@ -113,6 +113,20 @@ async def test_the_second_run_starts_from_nothing(path: Path) -> None:
         assert state.snapshot.run.id == OTHER_RUN
 
 
+async def test_a_second_run_like_the_first_is_written_too(path: Path) -> None:
+    moment = datetime(2026, 11, 20, tzinfo=UTC)
+    async with StateManager.open(path, clock=lambda: moment) as state:
+        await state.begin(RUN, [*begin("a"), Draft(raised("d", BreakpointKind.DISK))])
+        async with asyncio.TaskGroup() as group:  # both in the queue before either is written
+            group.create_task(state.record(Draft(Notice("info", "x"))))
+            group.create_task(
+                state.begin(OTHER_RUN, [*begin("a"), Draft(raised("d", BreakpointKind.DISK))])
+            )
+        assert set(state.snapshot.tasks) == {"a"}
+        assert await state.load(OTHER_RUN) == state.snapshot
+        assert (await state.load(RUN)).seq == 4
+
+
 @pytest.mark.parametrize(
     ("run", "drafts", "why"),
     [
@@ -358,7 +372,8 @@ async def test_a_failed_commit_is_told_and_can_be_repeated(path: Path) -> None:
     async with StateManager.open(path, busy_timeout_s=0.01, note_delay_s=3600) as state:
         await state.begin(RUN, [*begin("a"), *at_work("a")])
         before = state.snapshot
-        await state.note(LINE)
+        for text in ("one", "two", "three"):
+            await state.note(Draft(AgentText(text), "a", 1))
         with locked(path):
             with pytest.raises(StateError, match="locked") as caught:
                 await state.record(Draft(TaskPhase(Phase.WORKING), "a"))
@@ -367,8 +382,8 @@ async def test_a_failed_commit_is_told_and_can_be_repeated(path: Path) -> None:
                 await state.flush()
             assert state.snapshot is before
         (recorded,) = await state.record(Draft(TaskPhase(Phase.WORKING), "a"))
-        assert recorded.seq == 6
-        assert texts(await state.history(RUN)) == ["hello"]
+        assert recorded.seq == 8
+        assert texts(await state.history(RUN)) == ["one", "two", "three"]
 
 
 async def test_lines_that_could_not_be_written_are_tried_again(
