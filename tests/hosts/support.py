@@ -156,10 +156,13 @@ class BareRunner:
             answer: dict[str, Any] = json.loads(lines.readline())
             return answer
 
-    def follow(self, **positions: int) -> tuple[dict[str, bytes], dict[str, Any]]:
-        """Attach and read to the end; return the streams and the exit."""
+    def follow(
+        self, go: bytes = b"\n", **positions: int
+    ) -> tuple[dict[str, bytes], dict[str, Any]]:
+        """Attach, give the program a line to go on, and read to the end: streams and exit."""
         kept = {"out": b"", "err": b""}
         with self.connect({"op": "attach", **positions}) as link, link.makefile("rb") as lines:
+            self.ask({"op": "input", "n": len(go)}, go)
             while True:
                 head = json.loads(lines.readline())
                 if "exit" in head:

@@ -87,6 +87,20 @@ async def test_after_the_end_all_comes_from_the_spool(host: LocalHost, spool: Pa
         assert await late.wait() == await late.end() == Exit(6, "exited")
 
 
+async def test_a_process_id_used_again_is_not_taken_for_the_runner(
+    host: LocalHost, spool: Path
+) -> None:
+    process = await host.start(shell(spool, "echo one; exit 6"))
+    await process.wait()
+    (spool / "exit.json").unlink()
+    record = json.loads((spool / "runner.json").read_text())
+    (spool / "runner.json").write_text(json.dumps({**record, "pid": os.getpid()}))
+    late = await host.attach(str(spool))
+    assert late is not None
+    assert await late.end() == Exit(None, "lost")
+    assert (await output(late))["out"] == b"one\n"
+
+
 async def test_nothing_is_known_of_an_empty_spool(host: LocalHost, spool: Path) -> None:
     assert await host.attach(str(spool)) is None
     os.mkdir(spool)
@@ -95,7 +109,7 @@ async def test_nothing_is_known_of_an_empty_spool(host: LocalHost, spool: Path) 
 
 async def test_a_client_that_reads_nothing_holds_nobody_up(tmp_path: Path) -> None:
     size = 30_000_000
-    script = f"head -c {size} /dev/zero; echo done >&2"
+    script = f"read go; head -c {size} /dev/zero; echo done >&2"
     with BareRunner(tmp_path, ["sh", "-c", script]) as runner:
         lazy = runner.connect({"op": "attach", "out": 0, "err": 0})
         kept, end = await asyncio.to_thread(lambda: runner.follow(out=0, err=0))

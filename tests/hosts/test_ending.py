@@ -198,7 +198,7 @@ def test_a_detached_program_has_no_lease(tmp_path: Path) -> None:
 def test_output_that_cannot_be_kept_ends_the_program(tmp_path: Path) -> None:
     # A file size limit fails in the middle of a write, as a full disk does.
     prefix = ["sh", "-c", 'ulimit -f 64; exec "$@"', "sh"]
-    script = "head -c 100000 /dev/zero; sleep 300"
+    script = "read go; head -c 100000 /dev/zero; sleep 300"
     with BareRunner(tmp_path, ["sh", "-c", script], prefix=prefix) as runner:
         kept, end = runner.follow(out=0)
         assert end["reason"] == "spool: EFBIG"
@@ -213,6 +213,12 @@ def test_what_cannot_be_killed_in_time_is_named(tmp_path: Path) -> None:
         end = runner.exit()
         assert end["left"] == []
         assert abs(end["ended_at"] - time.time()) < 60
+
+
+def test_the_program_dies_with_its_runner_though_nobody_sweeps(tmp_path: Path) -> None:
+    with BareRunner(tmp_path, ["sleep", "300"]) as runner:
+        runner.program.kill()
+        assert wait_for(lambda: gone(runner.answer["ready"]["program"])) < 2
 
 
 def test_the_runner_is_ended_by_its_life_line(tmp_path: Path) -> None:
