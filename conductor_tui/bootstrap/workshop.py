@@ -141,6 +141,8 @@ async def _tools(
         folder=folder,
         prompts=Prompts(),
         policy=permission_policy(settings),
+        home=env.get("HOME", ""),
+        resolve=os.path.realpath,
         now=_now,
         random=random.Random(),
         options=options_of(settings, detach=request.detach, batch=request.batch),

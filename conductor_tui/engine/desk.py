@@ -95,7 +95,7 @@ class Desk:
 
     async def intent(self, signal: ToolIntent) -> None:
         """Decide a tool call by the rules; without one, its program's mode decides."""
-        verdict, reason = ruling(self._job, signal.tool, signal.input)
+        verdict, reason = await ruling(self._job, signal.tool, signal.input)
         if verdict is None:
             self._by_mode[signal.id] = signal
             await self._session.permit(signal.request, Permission("pass"))
@@ -114,7 +114,7 @@ class Desk:
     async def permission(self, signal: PermissionAsked) -> None:
         """Answer a permission request by rule, by an answer given before, or ask a human."""
         self._by_mode.pop(signal.id, None)
-        verdict, reason = ruling(self._job, signal.tool, signal.input)
+        verdict, reason = await ruling(self._job, signal.tool, signal.input)
         if verdict in (Verdict.ALLOW, Verdict.DENY):
             await self._told(signal, verdict.value, "rule", reason)
             await self._session.permit(signal.request, Permission(verdict.value, reason))

@@ -80,14 +80,13 @@ async def _complete(job: Job, commit: str, *, merged: bool) -> None:
 
 
 async def _still_proved(job: Job, merging: Merge) -> bool:
-    """Run the checks on the merged tree; on red, set the task back to work on its new base."""
+    """Run the checks on the merged tree; on red, say so: the next attempt is on the new base."""
     if job.view.forced or not job.spec.checks or merging.commit is None:
         return True
     job.workspace = await job.tools.workspaces.put(job.workspace, merging.commit)
     results = await run_checks(job, Scope.MERGED)
     if all(result.ok for result in results):
         return True
-    job.workspace, _ = await job.tools.workspaces.rebase(job.run.id, job.workspace)
     red = ", ".join(f"`{result.check}`" for result in results if not result.ok)
     left = job.view.attempts_left > 0
     decision = Decision(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -17,10 +18,14 @@ QUESTION_TOOL = "AskUserQuestion"
 PLAN_TOOL = "ExitPlanMode"
 
 
-def ruling(job: Job, tool: str, given: Mapping[str, Any]) -> tuple[Verdict | None, str]:
+async def ruling(job: Job, tool: str, given: Mapping[str, Any]) -> tuple[Verdict | None, str]:
     """Return what the rules of the settings and of the run say of a tool call, and why."""
-    policy = job.tools.policy.allowing(*job.run.rules)
-    found = judge(policy, tool, given, job.workspace.path)
+    tools = job.tools
+    policy = tools.policy.allowing(*job.run.rules)
+    # In a thread: following links looks at the disk, and a long command takes time to parse.
+    found = await asyncio.to_thread(
+        judge, policy, tool, given, job.workspace.path, home=tools.home, resolve=tools.resolve
+    )
     return found.verdict, found.reason
 
 

@@ -22,7 +22,8 @@ from conductor_tui.state.manager import StateManager
 from conductor_tui.supervision.permissions import Policy
 from conductor_tui.supervision.prompts import Prompts
 from tests.fake_workspaces import FakeWorkspaces
-from tests.fakes import Bell, Clock, FakeAgent, FakeChecker, FakeHost
+from tests.bell import Bell, Clock
+from tests.fakes import FakeAgent, FakeChecker, FakeHost
 
 
 def a_task(
@@ -154,6 +155,8 @@ class Bench:
             folder=self.folder,
             prompts=self.prompts,
             policy=self.policy,
+            home="",
+            resolve=str,
             now=self.clock,
             random=Random(7),
             options=options,
