@@ -9,7 +9,7 @@ from dataclasses import replace
 from conductor_tui.domain.ports.work import Head, Landing, Merge, Workspace
 from conductor_tui.domain.task import Task
 from conductor_tui.domain.views import FileView
-from tests.fakes import Bell
+from tests.bell import Bell
 
 Tree = dict[str, str]
 

@@ -26,6 +26,7 @@ async def check(job: Job) -> None:
     await job.record(TaskPhase(Phase.CHECKING))
     files = await record_changes(job)
     results = await run_checks(job, Scope.WORKSPACE)
+    job.proved = True
     last = job.view.attempt
     evidence = Evidence(
         ok=bool(last and last.ok),
@@ -33,6 +34,7 @@ async def check(job: Job) -> None:
         files=files,
         checks=tuple(results),
         attempts_left=job.view.attempts_left,
+        detail=last.detail if last else "",
     )
     decision = decide(job.spec, evidence)
     await job.record(decision_event(decision))

@@ -24,6 +24,9 @@ class Job:
         self._numbering = numbering
         self.task = task
         self.workspace = workspace
+        self.proved = False
+        """The checks ran here and now, on the tree and base that are to be merged. After a crash
+        it is not known on which tree they ran, so they run again before anything is merged."""
 
     @property
     def view(self) -> TaskView:

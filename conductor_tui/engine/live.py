@@ -45,6 +45,8 @@ class Turn:
     """The agent said that its turn is over, or was stopped by a limit of ours."""
     limit_until: str | None = None
     """When a usage limit ends; with reason ``limit``."""
+    detail: str = ""
+    """What the agent's program said where it ended badly."""
 
 
 class LiveAgent:
@@ -116,7 +118,8 @@ class LiveAgent:
             case RequestWithdrawn(request):
                 await self.desk.withdrawn(request)
             case TurnEnded() as ended:
-                self._turn = Turn(ended.ok, ended.reason, limit_until=self._limit)
+                detail = "" if ended.ok else ended.text
+                self._turn = Turn(ended.ok, ended.reason, True, self._limit, detail)
                 group.create_task(self._session.close())
             case SessionOpened():
                 pass

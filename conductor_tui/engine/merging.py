@@ -49,7 +49,7 @@ async def merge(job: Job, turn: asyncio.Lock) -> None:
             if merging.commit is None:
                 await _conflict(job, merging)
                 return
-            if merging.moved and not await _still_proved(job, merging):
+            if (merging.moved or not job.proved) and not await _still_proved(job, merging):
                 return
             if await spaces.adopt(run, job.task, merging):
                 done = merging.commit
@@ -85,6 +85,7 @@ async def _still_proved(job: Job, merging: Merge) -> bool:
         return True
     job.workspace = await job.tools.workspaces.put(job.workspace, merging.commit)
     results = await run_checks(job, Scope.MERGED)
+    job.proved = True
     if all(result.ok for result in results):
         return True
     red = ", ".join(f"`{result.check}`" for result in results if not result.ok)

@@ -245,7 +245,9 @@ async def _finish(job: Job, turn: Turn) -> None:
     await job.tools.state.flush()  # the agent's last bookings
     last = job.view.attempt
     usage = last.usage if last is not None else Usage()
-    await job.record(AttemptFinished(turn.ok, turn.reason, usage, usage.cost_usd, len(files)))
+    await job.record(
+        AttemptFinished(turn.ok, turn.reason, usage, usage.cost_usd, len(files), turn.detail)
+    )
 
 
 def _limit_until(job: Job, turn: Turn) -> str:

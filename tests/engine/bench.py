@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random
 
 from conductor_tui.domain.codec import type_name
-from conductor_tui.domain.commands import Command, ResolveBreakpoint
+from conductor_tui.domain.commands import AddTasks, Command, ResolveBreakpoint
 from conductor_tui.domain.events import Event, Recorded
 from conductor_tui.domain.task import Task
 from conductor_tui.domain.values import Answer, TaskStatus
@@ -21,8 +21,8 @@ from conductor_tui.engine.tools import Options, Tools
 from conductor_tui.state.manager import StateManager
 from conductor_tui.supervision.permissions import Policy
 from conductor_tui.supervision.prompts import Prompts
-from tests.fake_workspaces import FakeWorkspaces
 from tests.bell import Bell, Clock
+from tests.fake_workspaces import FakeWorkspaces
 from tests.fakes import FakeAgent, FakeChecker, FakeHost
 
 
@@ -87,6 +87,10 @@ class Bench:
     async def send(self, command: Command) -> None:
         """Give a command to the conductor."""
         await Commands(self.conductor).send(command)
+
+    async def add(self, *tasks: Task) -> None:
+        """Queue further tasks."""
+        await self.send(AddTasks(tasks))
 
     async def answer(self, point: str, answer: Answer, **more: object) -> None:
         """Answer a breakpoint."""
