@@ -229,7 +229,7 @@ class AttemptStarted(Event):
 
 @dataclass(frozen=True, slots=True)
 class AttemptFinished(Event):
-    """The agent's part of one attempt is over."""
+    """The agent's part of one attempt is over; ``detail`` is its program's word on a bad end."""
 
     type: ClassVar[str] = "attempt.finished"
     ok: bool
@@ -237,6 +237,7 @@ class AttemptFinished(Event):
     usage: Usage
     cost_usd: float | None
     files_changed: int
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)

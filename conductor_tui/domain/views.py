@@ -84,6 +84,8 @@ class AttemptView:
     ended_at: str | None = None
     ok: bool | None = None
     reason: str = ""
+    detail: str = ""
+    """What the agent's program said where it ended badly."""
     usage: Usage = Usage()
     files_changed: int = 0
     checks: tuple[CheckView, ...] = ()

@@ -49,6 +49,7 @@ def attempt_started(task: TaskView, recorded: Recorded, event: AttemptStarted) -
         ended_at=None,
         ok=None,
         reason="",
+        detail="",
     )
     return replace(_with(task, again), step=Step.WORK)
 
@@ -62,6 +63,7 @@ def attempt_finished(task: TaskView, recorded: Recorded, event: AttemptFinished)
             ended_at=recorded.ts,
             ok=event.ok,
             reason=event.reason,
+            detail=event.detail,
             usage=attempt.usage + extra,
             files_changed=event.files_changed,
         )

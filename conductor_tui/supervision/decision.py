@@ -37,6 +37,8 @@ class Evidence:
     attempts_left: int
     judged: bool = False
     """A judge looked at it and found nothing against it."""
+    detail: str = ""
+    """What the agent's program said where it ended badly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ def decide(task: Task, evidence: Evidence) -> Decision:
     if not evidence.ok and evidence.reason in _UNUSABLE:
         return Decision(
             DecisionAction.ASK,
-            f"the agent cannot work: {evidence.reason}",
+            f"the agent cannot work: {evidence.detail or evidence.reason}",
             "",
             parts,
         )
@@ -105,8 +107,9 @@ def merged_feedback(checks: Sequence[CheckResult]) -> str:
 def _response_gap(evidence: Evidence) -> tuple[str, str] | None:
     if evidence.ok:
         return None
+    said = f" ({evidence.detail})" if evidence.detail else ""
     return (
-        f"the agent did not finish: {evidence.reason}",
+        f"the agent did not finish: {evidence.reason}{said}",
         f"The last attempt did not finish ({evidence.reason}). Go on and finish the task.",
     )
 
