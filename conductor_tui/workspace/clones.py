@@ -4,9 +4,9 @@ A workspace borrows the repository's objects (as ``git clone --shared`` does) an
 hook and nothing else that leads back. Its files are written by the user's git under the user's
 settings; the agent's git finds a plain clone on the task's branch.
 
-What it borrows outlives a ``git gc`` of the user's: bases lie on the integration branch, which never
-moves back, what HEAD was put on lies under ``refs/conductor/head/``, a workspace moved aside under
-its rescue. Only somebody who deletes the branches and refs of a run and then prunes breaks them.
+What it borrows outlives a ``git gc`` of the user's: bases lie on the integration branch, which
+never moves back, what HEAD was put on lies under ``refs/conductor/head/``, a workspace moved aside
+under its rescue. Only who deletes the branches and refs of a run, and then prunes, breaks them.
 """
 
 from __future__ import annotations
