@@ -78,3 +78,23 @@ def test_the_whole_loop(sample: Sample, plan: dict[str, Task]) -> None:
     assert "Publishing" in (place / "docs" / "manual.md").read_text(encoding="utf-8")
     for task in plan.values():
         assert all(check(place, task).values()), task.id
+
+
+def test_what_was_parked_is_answered_later_and_not_asked_again(sample: Sample) -> None:
+    place = sample.repository
+    parked = conductor(place, "--batch", "plan.yaml", "--json", "--on-breakpoint", "skip")
+    assert parked.returncode == 3, parked.stderr
+    waiting = json.loads(conductor(place, "breakpoint", "list", "--json").stdout)
+    answers = {"permission": ["--approve"], "question": ["--answer", "One word."]}
+    assert {point["kind"] for point in waiting} == set(answers)
+    for point in waiting:
+        words = ["breakpoint", "resolve", point["id"], *answers[point["kind"]]]
+        assert conductor(place, *words).returncode == 0
+
+    resumed = conductor(place, "--batch", "--resume", "--json")
+    assert resumed.returncode == 0, resumed.stderr
+    events = [json.loads(line) for line in resumed.stdout.splitlines()]
+    assert of_type(events, "breakpoint.raised") == []
+    said = [one["data"]["text"] for one in of_type(events, "agent.text")]
+    assert "Answered: One word." in said
+    assert not any("may not push" in text for text in said)
