@@ -46,14 +46,14 @@ class MessageReader:
                 signals.append(self._call(block, agent))
         return signals
 
-    def user(self, message: Json) -> tuple[list[Signal], set[str]]:
-        """Return the tool results, and the ids of those that were denied."""
+    def user(self, message: Json) -> list[Signal]:
+        """Return the tool results, and what the program itself said to the agent."""
         results = [block for block in _blocks(message) if block.get("type") == "tool_result"]
         signals: list[Signal] = [self._result(block, message, len(results)) for block in results]
         if not results and not self._agent(message) and message.get("isReplay") is not True:
             # Said to the agent by its own program: "[Request interrupted by user]" and the like.
             signals += [AgentLog(text) for text in [words(message)] if text]
-        return signals, set(_rejected(message))
+        return signals
 
     def _call(self, block: Json, agent: str | None) -> AgentToolCall:
         call = AgentToolCall(
@@ -136,12 +136,6 @@ def _shown(part: Json) -> str:
     kind = wire.text(source, "media_type") or wire.text(part, "type", "something")
     size = len(wire.text(source, "data")) * 3 // 4
     return f"[{kind}, {size} bytes]" if size else f"[{kind}]"
-
-
-def _rejected(message: Json) -> Iterator[str]:
-    for meta in wire.items(message, "tool_result_meta"):
-        if wire.text(wire.mapping(meta, "permission_decision"), "decision") == "reject":
-            yield wire.text(meta, "id")
 
 
 def _name(source: Json, description: str) -> str:

@@ -127,8 +127,7 @@ class ClaudeStream:
         return signals
 
     def _user(self, message: Json, _: bytes) -> Signals:
-        results, denied = self._reader.user(message)
-        self.turns.deny(denied)
+        results = self._reader.user(message)
         settled = [self.requests.settled(call) for call in claude_messages.result_ids(message)]
         return [*(signal for signals in settled for signal in signals), *results]
 
