@@ -12,6 +12,7 @@ ConductorError
 ├── Refused               a command that the present state forbids
 ├── AgentError            an agent could not be started or spoken to
 ├── HostError             a host could not be reached or lacks something
+├── JudgeUnavailable      the judge's model cannot be asked now
 ├── CheckError            a check could not be run at all
 └── GitError              git failed where it should not
 """
@@ -143,6 +144,12 @@ class HostError(ConductorError):
     """A host could not be reached, or lacks what is needed."""
 
     code = "host"
+
+
+class JudgeUnavailable(ConductorError):
+    """The judge's model cannot be asked now; nothing is known of the work."""
+
+    code = "judge"
 
 
 class CheckError(ConductorError):

@@ -1,4 +1,4 @@
-"""The model that judges, behind one narrow door: a question in, words out, or the reason why not."""
+"""The model that judges, behind one narrow door: a question in, words or a reason out."""
 
 from __future__ import annotations
 
