@@ -112,6 +112,7 @@ class FakeSession:
             if self._stop.is_set():
                 break
             self._at += 1
+            self._agent.bell.ring()
             if isinstance(item, TurnEnded):
                 code = 0
             if isinstance(item, Exit):

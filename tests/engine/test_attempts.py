@@ -126,16 +126,22 @@ async def test_what_a_policy_makes_of_a_result(
 
 
 async def test_parked_and_failed_ends_with_one_and_can_go_on(bench: Bench) -> None:
-    bench.checker.outcomes = checks_of_a(*RED)
+    bench.checker.outcomes = {(name, Scope.WORKSPACE): [False] for name in "ab"}
     skip = Options(on_breakpoint=BreakpointPolicy.SKIP)
-    tasks = [a_task("a", attempts=1), a_task("b", attempts=1)]
-    async with bench.begun(*tasks, options=skip):
-        await bench.until_asked()
-        bench.agent.errors["b"] = AgentError("gone")
+    async with bench.begun(a_task("a", attempts=1), a_task("b", attempts=1), options=skip):
+        point = await bench.until_asked(2)
+        assert point.task is not None
+        await bench.answer(point.id, Answer.REJECT)
         await bench.settle()
+    last = (await bench.history())[-1].event
+    assert isinstance(last, RunFinished)
+    assert (last.exit_code, len(last.breakpoints)) == (1, 1)
+    async with bench.opened(skip) as conductor:
+        assert conductor.has_open_run
     async with bench.resumed(skip):
-        await bench.answer("b1", Answer.REJECT)
-    assert bench.statuses()["a"] == "failed"
+        await bench.answer("b1", Answer.APPROVE, force=True)
+        await bench.settle()
+    assert sorted(bench.statuses().values()) == ["completed", "failed"]
 
 
 async def test_an_agent_that_is_missing_asks_with_the_mend(bench: Bench) -> None:
