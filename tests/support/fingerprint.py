@@ -35,7 +35,7 @@ def fingerprint(repo: Path) -> dict[str, str]:
                 found[f"git/{base.name}/{name}"] = _state(base / name)
         for folder in FOLDERS:
             for name, file in _files(base / folder):
-                if not f"{folder}/{name}".startswith(tuple(f"logs/{ref}" for ref in OURS)):
+                if not f"{folder}/{name}/".startswith(tuple(f"logs/{ref}" for ref in OURS)):
                     found[f"git/{base.name}/{folder}/{name}"] = _state(file)
     return found | _refs(repo)
 
