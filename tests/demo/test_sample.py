@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from importlib.resources import files
 from pathlib import Path
 
@@ -292,6 +293,11 @@ def test_the_farewell_shows_what_is_there(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("word", ["status", "show", "land"])
-def test_the_farewell_names_commands_that_exist(sample: Sample, word: str) -> None:
+def test_the_farewell_names_commands_that_exist(
+    sample: Sample, word: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert word in COMMANDS
-    assert f"conductor -C {sample.repository} {word}" in farewell(sample, None)
+    assert f"  conductor -C {sample.repository} {word}" in farewell(sample, None)
+    monkeypatch.setenv("PATH", "/nonexistent")
+    called = f"  {sys.executable} -m conductor_tui -C {sample.repository} {word}"
+    assert called in farewell(sample, None)
