@@ -115,7 +115,11 @@ class LocalProcess:
             await self._ask({"op": "signal", "number": int(number)})
 
     async def end(self) -> Exit:
-        """End the program and its whole tree; return when all of it is dead."""
+        """End the program and its whole tree; return when all of it is dead.
+
+        Raises:
+            HostError: something of it cannot even be killed.
+        """
         try:
             async with asyncio.timeout(2 * self.record.grace_s + SETTLE_S):
                 if self._exit is None:
@@ -123,8 +127,11 @@ class LocalProcess:
                 return await self.wait()
         except TimeoutError:  # the runner hangs (it was stopped, say): it dies with its program
             await asyncio.to_thread(self.record.kill)
-        async with asyncio.timeout(SETTLE_S):
-            return await self.wait()
+        try:
+            async with asyncio.timeout(SETTLE_S):
+                return await self.wait()
+        except TimeoutError as error:
+            raise HostError(f"process {self.pid} cannot be ended: stuck in the kernel") from error
 
     async def release(self) -> None:
         """Let go of the program without ending it.

@@ -273,16 +273,10 @@ class Runner:
 
     def on_client(self, client: Client, events: int) -> None:
         """Read what a client wants; while its input waits for the program, nothing more."""
-        if not events & READ:
-            return
-        try:
-            data = client.link.recv(1 << 16)
-            client.incoming += data
-            while data and not client.waits and self.obey(client):
-                continue
-        except (OSError, ValueError, LookupError, TypeError, AttributeError):  # gone, or nonsense
-            data = b""
-        if not data or len(client.incoming) > REQUEST:
+        size = len(client.incoming)
+        with contextlib.suppress(OSError):
+            client.incoming += client.link.recv(1 << 16)
+        if events & READ and not size < len(client.incoming) <= REQUEST:
             self.drop(client)
 
     def obey(self, client: Client) -> bool:
@@ -332,15 +326,18 @@ class Runner:
             client.push(ok=not error, error=error)
 
     def serve(self, client: Client) -> None:
-        """Send a client its next bytes; let it go when it has everything, or takes nothing."""
+        """Do what a client asks, send it its next bytes, let it go when it has all of them."""
         now = time.monotonic()
         try:
+            while not client.waits and self.obey(client):
+                continue
             if client.refill(self.spool, self.end):
                 client.outgoing = client.outgoing[client.link.send(client.outgoing) :]
                 client.moved = now
-        except OSError as error:
-            if not isinstance(error, BlockingIOError):
-                return self.drop(client)
+        except BlockingIOError:
+            pass
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):  # gone, or nonsense
+            return self.drop(client)
         more = client.refill(self.spool, self.end)
         if self.end and (not more or now - max(client.moved, self.seen) > LINGER_S):
             return self.drop(client)

@@ -186,6 +186,21 @@ async def test_a_detached_program_takes_input_from_the_next_host(spool: Path) ->
         await again.release()
 
 
+def test_requests_sent_all_at_once_are_done_in_order(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    script = f'until [ -e "{gate}" ]; do sleep 0.01; done; wc -c'
+    with BareRunner(tmp_path, ["sh", "-c", script]) as runner:
+        piece = b'{"op": "input", "n": 100000}\n' + b"x" * 100_000
+        with runner.connect({"op": "lease"}) as link, link.makefile("rb") as lines:
+            link.sendall(piece * 2)
+            gate.touch()
+            link.sendall(piece + b'{"op": "eof"}\n')
+            answers = [json.loads(lines.readline())["ok"] for _ in range(5)]
+        assert answers == [True] * 5
+        assert runner.exit()["code"] == 0
+    assert (tmp_path / "spool" / "stdout").read_text().strip() == "300000"
+
+
 @pytest.mark.parametrize(
     "nonsense", [b"hello\n", b"[]\n", b'{"op": 1}\n', b'{"op": "input", "n": -5}\n', b"\xff\n"]
 )

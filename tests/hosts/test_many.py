@@ -40,7 +40,7 @@ OLDEST = oldest()
 
 async def test_twenty_at_once_are_kept_apart(host: LocalHost, tmp_path: Path) -> None:
     async def one(number: int) -> None:
-        script = 'head -n1; echo "end $1"; exit "$1"'
+        script = 'cat; echo "end $1"; exit "$1"'
         process = await host.start(shell(tmp_path / str(number), script, str(number)))
         await process.write(b"%d\n" % number * 1000)
         await process.close_input()

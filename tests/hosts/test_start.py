@@ -178,6 +178,18 @@ async def test_writing_to_a_program_that_stopped_reading_is_refused(
     await process.close_input()
 
 
+async def test_the_runner_holds_no_folder_of_ours(
+    host: LocalHost, spool: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = ProcessSpec(argv=("pwd",), cwd="sub", env=ENV, spool="spool")
+    os.mkdir(tmp_path / "sub")
+    monkeypatch.chdir(tmp_path)
+    process = await host.start(spec)
+    assert (await output(process))["out"] == f"{tmp_path}/sub\n".encode()
+    cat = await host.start(shell(tmp_path / "other", "cat"))
+    assert os.readlink(f"/proc/{cat.record.runner}/cwd") == "/"
+
+
 async def test_a_signal_reaches_the_program_alone(host: LocalHost, spool: Path) -> None:
     script = "trap 'echo caught; exit 5' USR1; echo ready; while :; do sleep 0.01; done"
     process = await host.start(shell(spool, script))
