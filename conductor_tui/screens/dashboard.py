@@ -120,7 +120,7 @@ class Dashboard(Screen[None]):
         if run is not None and run.id != self._run_id:
             self._run_id = run.id
             self._follow_events()
-        before = self._file_state()
+        before = layout.file_state(self.tasks, self._chosen)
         self.now = self._clock()
         self.run_view = run
         self.tasks = picture.in_order()
@@ -129,7 +129,7 @@ class Dashboard(Screen[None]):
         self.points = picture.open_breakpoints
         layout.place_breakpoints(self, new=bool(new), waiting=bool(self.points))
         self._tell_end()
-        if self._file_state() != before:
+        if layout.file_state(self.tasks, self._chosen) != before:
             self._diff_wanted.set()
 
     @work(exclusive=True, group="events")
@@ -162,10 +162,6 @@ class Dashboard(Screen[None]):
 
     def _tick(self) -> None:
         self.now = self._clock()
-
-    def _file_state(self) -> object:
-        task = next((task for task in self.tasks if task.id == self._chosen), None)
-        return None if task is None else (dict(task.files), task.status, task.base, task.commit)
 
     def _tell_end(self) -> None:
         text = layout.summary(self.run_view, self.tasks)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import ClassVar
 
 from textual import work
@@ -48,8 +49,7 @@ class TaskDetail(ModalScreen[None]):
         async for picture in self._feed.follow(REFRESH_S):
             task = picture.tasks.get(self._subject)
             if task is not None:
-                rows = self.query_one(Rows)
-                rows.set_rows(detail_rows(task, max(20, rows.body_width), self._clock()))
+                self.query_one(Rows).show(partial(detail_rows, task, now=self._clock()))
 
     def action_close(self) -> None:
         """Close the page."""

@@ -22,7 +22,7 @@ def detail_rows(task: TaskView, width: int, now: datetime) -> list[Row]:
     rows = [
         *text_rows(task.spec.title or task.id, width, "strong"),
         Row(((state, sign.look), (f"  {words.task_age(task, now)}", "dim"))),
-        *text_rows(task.reason, width, sign.look),
+        *(text_rows(task.reason, width, sign.look) if task.reason else []),
         EMPTY,
     ]
     rows += [row for name, value in _facts(task) if value for row in _fact(name, value, width)]

@@ -139,7 +139,12 @@ class AddTask(ModalScreen[NewTask | None]):
         """Put the dialog together."""
         with Vertical(classes="dialog"):
             yield Label("Add a task", classes="dialog-title")
-            yield TextArea(classes="dialog-area", soft_wrap=True, compact=True)
+            yield TextArea(
+                classes="dialog-area",
+                soft_wrap=True,
+                compact=True,
+                placeholder="What is to be done?",
+            )
             for name, value in (
                 ("agent", self._agent),
                 ("checks", "; ".join(self._checks)),

@@ -32,7 +32,7 @@ class Help(ModalScreen[None]):
     def on_mount(self) -> None:
         """Fill the page."""
         rows = self.query_one(Rows)
-        rows.set_rows(help_rows())
+        rows.show(lambda width: help_rows())
         rows.focus()
 
     def action_close(self) -> None:

@@ -83,6 +83,12 @@ def log_names(tasks: Sequence[TaskView], chosen: str | None) -> tuple[str, ...]:
     )
 
 
+def file_state(tasks: Sequence[TaskView], chosen: str | None) -> object:
+    """Return what the selected task's diff depends on: the same as long as the diff is."""
+    task = next((task for task in tasks if task.id == chosen), None)
+    return None if task is None else (dict(task.files), task.status, task.base, task.commit)
+
+
 def may_differ(task: TaskView | None) -> bool:
     """Return whether a task can have a diff: it has a workspace, or had one."""
     return task is not None and bool(task.workspace or task.commit or task.attempts)

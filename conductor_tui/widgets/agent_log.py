@@ -93,18 +93,16 @@ class AgentLog(SearchPane):
         """Unfold or fold an entry."""
         self.query_one(LogRows).fold()
 
-    def action_page(self, step: int) -> None:
-        """Go a page up or down."""
+    def action_go(self, where: str) -> None:
+        """Go a page ``up`` or ``down``, to the ``top``, or to the ``end`` to follow it."""
         rows = self.query_one(LogRows)
-        rows.scroll_relative(y=step * max(1, rows.size.height - 1), animate=False)
-
-    def action_top(self) -> None:
-        """Go to the beginning."""
-        self.query_one(LogRows).scroll_home(animate=False)
-
-    def action_follow(self) -> None:
-        """Go to the end and follow it."""
-        self.query_one(LogRows).follow()
+        page = max(1, rows.size.height - 1)
+        if where == "end":
+            rows.follow()
+        elif where == "top":
+            rows.scroll_home(animate=False)
+        else:
+            rows.scroll_relative(y=page if where == "down" else -page, animate=False)
 
     def action_fold_all(self) -> None:
         """Unfold every entry of this tab, or fold them all."""

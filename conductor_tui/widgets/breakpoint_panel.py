@@ -125,10 +125,6 @@ class BreakpointPanel(Pane):
         """Let ages grow."""
         self._draw()
 
-    def on_resize(self) -> None:
-        """Wrap again."""
-        self._draw()
-
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """Begin the grace: the focus came here."""
         if event.widget is self.rows():
@@ -245,12 +241,13 @@ class BreakpointPanel(Pane):
         self.set_class(point is None, "-empty")
         rows = self.query_one("#breakpoint-rows", Rows)
         if point is None or self.now is None:
-            rows.set_rows([], top=True)
+            rows.show(lambda width: [], top=True)
             self.query_one("#breakpoint-keys", Static).update("")
             self.say_title("")
             self.say_hint("")
             return
-        rows.set_rows(breakpoint_rows(point, max(20, rows.body_width), self.now), top=top)
+        now = self.now
+        rows.show(lambda width: breakpoint_rows(point, width, now), top=top)
         place = next((n for n, p in enumerate(waiting, 1) if p.id == point.id), 1)
         self.say_title(f"{place} of {len(waiting)} waiting")
         self.say_hint("b next" if len(waiting) > 1 else "")

@@ -80,7 +80,7 @@ class _Reader:
             self.lines.append(DiffLine("note", plain.line(raw)))
 
     def _file(self, path: str) -> None:
-        safe = plain.line(path)
+        safe = plain.exact_line(path)
         self.files.append(FilePart(safe, len(self.lines)))
         self.lines.append(DiffLine("file", safe))
 
@@ -92,7 +92,7 @@ class _Reader:
         self.lines.append(DiffLine("hunk", plain.line(place + found[5])))
 
     def _inside(self, raw: str) -> None:
-        text, mark = plain.line(raw[1:]), raw[:1]
+        text, mark = plain.exact_line(raw[1:]), raw[:1]
         if mark == "+":
             self.lines.append(DiffLine("add", text, None, self.new))
             self.new, self.new_left = self.new + 1, self.new_left - 1

@@ -26,7 +26,7 @@ def breakpoint_rows(point: BreakpointView, width: int, now: datetime) -> list[Ro
     if waited:
         parts.append(f"waiting {waited}")
     rows = [Row(((f"◆ {point.kind.value}", "warn"), (" · " + " · ".join(parts), "dim")))]
-    rows += text_rows(point.ask, width, "ask", "  ")
+    rows += text_rows(point.ask, width, "ask", "  ", exact=True)
     if point.reason and point.reason != point.ask:
         rows += text_rows(point.reason, width, "dim", "  ")
     for text in point.suggestions:
@@ -62,28 +62,28 @@ def _piece(name: str, value: object, width: int, already: str) -> list[Row]:
 def _words(name: str, value: str, width: int) -> list[Row]:
     if name == "diff" or value.startswith(("diff --git ", "--- ", "@@ ")):
         return [_title(name), *_diff(value, width)]
-    parts = plain.lines(value.strip("\n"))
+    parts = plain.exact(value.strip("\n"))
     if len(parts) == 1 and plain.width(parts[0]) + len(name) + 6 <= width:
         return [_pair(name, parts[0])]
-    rows = text_rows("\n".join(parts[-TAIL:]), width, "", "    ")
+    rows = text_rows("\n".join(parts[-TAIL:]), width, "", "    ", exact=True)
     return [_title(name), *rows]
 
 
 def _list(name: str, values: Sequence[object], width: int) -> list[Row]:
     if all(isinstance(value, str) for value in values):
-        joined = ", ".join(plain.line(str(value)) for value in values)
+        joined = ", ".join(plain.exact_line(str(value)) for value in values)
         if len(joined) + len(name) + 6 <= width:
             return [_pair(name, joined)]
         return [
             _title(name),
-            *(row for v in values for row in text_rows(str(v), width, "", "    ")),
+            *(row for v in values for row in text_rows(str(v), width, "", "    ", exact=True)),
         ]
     rows = [_title(name)]
     for value in values:
         if isinstance(value, Mapping) and "check" in value:
             rows += _check(value, width)
         else:
-            rows += text_rows(as_json(value), width, "", "    ")
+            rows += text_rows(as_json(value), width, "", "    ", exact=True)
     return rows
 
 
@@ -117,4 +117,4 @@ def _title(name: str) -> Row:
 
 def _pair(name: str, value: str) -> Row:
     label = plain.line(NAMES.get(name, name.replace("_", " ")))
-    return Row((("  " + label, "heading"), ("  " + plain.line(value), "")))
+    return Row((("  " + label, "heading"), ("  " + plain.exact_line(value), "")))

@@ -45,8 +45,8 @@ def tool_summary(tool: str, given: Mapping[str, Any]) -> str:
     for key in ("command", "file_path", "path", "pattern", "url", "query", "description", "prompt"):
         value = given.get(key)
         if isinstance(value, str) and value:
-            return plain.line(f"{tool}  {value}")
-    return plain.line(f"{tool}  {as_json(given, indent=None)}" if given else tool)
+            return plain.exact_line(f"{tool}  {value}")
+    return plain.exact_line(f"{tool}  {as_json(given, indent=None)}" if given else tool)
 
 
 def as_json(value: object, indent: int | None = 2) -> str:
@@ -56,7 +56,7 @@ def as_json(value: object, indent: int | None = 2) -> str:
 
 def diff_lines(diff: str) -> list[Line]:
     """Return a unified diff as lines with looks."""
-    return [(part, diff_look(part)) for part in plain.lines(diff.rstrip("\n"))]
+    return [(part, diff_look(part)) for part in plain.exact(diff.rstrip("\n"))]
 
 
 def diff_look(part: str) -> str:
@@ -102,7 +102,8 @@ def _said(event: agent.AgentText) -> Entry:
 def _called(event: agent.AgentToolCall) -> Entry:
     who = f"({plain.line(event.agent)}) " if event.agent else ""
     head = who + tool_summary(event.tool, event.input)
-    body = _text(as_json(event.input), "dim") if event.input else []
+    given = plain.exact(as_json(event.input)) if event.input else []
+    body = [(part, "dim") for part in given]
     return Entry("▸", "tool", head, "tool", body[:BODY], wraps=False)
 
 
@@ -156,7 +157,9 @@ def _decision(event: events.DecisionMade) -> Entry:
 
 
 def _raised(event: events.BreakpointRaised) -> Entry:
-    return Entry("◆", "warn", f"asks you ({event.kind.value}): {plain.line(event.ask)}", "warn")
+    return Entry(
+        "◆", "warn", f"asks you ({event.kind.value}): {plain.exact_line(event.ask)}", "warn"
+    )
 
 
 def _resolved(event: events.BreakpointResolved) -> Entry:

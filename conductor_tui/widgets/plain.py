@@ -2,6 +2,7 @@
 
 What comes out holds no escape sequence, no control character, no markup, and nothing whose width
 a terminal and we could disagree on: no joiners, no variation selectors, no bidirectional marks.
+``lines`` and ``line`` are for what is read, ``exact`` and ``exact_line`` for what is judged.
 Widths are in cells of the terminal, never in characters.
 """
 
@@ -23,7 +24,7 @@ ELLIPSIS = "…"
 
 _ESCAPES = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI
-    r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?"  # strings
+    r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)"  # strings
     r"|\x1b[ -/]*[0-~]"  # two-character escapes
 )
 _BREAKS = re.compile("\r?\n|[\x0b\x0c\x85\u2028\u2029]")
@@ -45,6 +46,22 @@ def line(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text[:LONGEST]
     return " ".join(part for part in lines(text[:LONGEST]) if part)
+
+
+def exact(text: str) -> list[str]:
+    """Return text as lines that are safe to print, with nothing left out.
+
+    For what a human judges by: commands, inputs, diffs. A control character there may be what
+    hides the part that matters, so each is shown as its picture, and what has none as U+FFFD.
+    """
+    if text.isascii() and text.isprintable():
+        return [text[:LONGEST]]
+    return [_pictured(part) for part in text.split("\n")]
+
+
+def exact_line(text: str) -> str:
+    """Return text as one line that is safe to print, with nothing left out."""
+    return text[:LONGEST] if text.isascii() and text.isprintable() else " ␊ ".join(exact(text))
 
 
 def content(text: str) -> Content:
@@ -120,6 +137,22 @@ def _safe(part: str) -> str:
         return part
     part = _PILE.sub(r"\1", _INVISIBLE.sub("", part))
     return part if part.isprintable() else _ODD.sub(_printable, part)
+
+
+def _pictured(part: str) -> str:
+    part = part[:LONGEST]
+    if "\t" in part:
+        part = part.expandtabs(TAB)
+    if part.isprintable() and not _INVISIBLE.search(part):
+        return part
+    return _ODD.sub(_picture, _INVISIBLE.sub("\ufffd", part))
+
+
+def _picture(found: re.Match[str]) -> str:
+    character = found.group()
+    if ord(character) < 0x20:
+        return chr(0x2400 + ord(character))
+    return "␡" if character == "\x7f" else _printable(found)
 
 
 def _printable(found: re.Match[str]) -> str:

@@ -7,6 +7,7 @@ visible, not what is stored. The last column shows the place in the whole instea
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -135,14 +136,14 @@ class RowView(ScrollView, can_focus=True, inherit_bindings=False):
         """Return one visible row, finished."""
         index = y + self.scroll_offset.y
         if index >= self.row_count():
-            return self._filtered(Strip.blank(self.size.width, self._style("", "")))
+            return filtered(self, Strip.blank(self.size.width, self._style("", "")))
         band = self.band(index)
         key = (
             index + self.origin(),
             self.size.width,
             self.scroll_offset.x,
             band,
-            self._thumb(y),
+            place_mark(self, y),
             self.needle,
         )
         strip = None if self.text_selection else self._made.get(key)
@@ -191,15 +192,6 @@ class RowView(ScrollView, can_focus=True, inherit_bindings=False):
                 text += ("\n" if index > first_row else "") + part
         return text, "\n"
 
-    def _thumb(self, y: int) -> str:
-        """Return the look of the place mark in a visible row; empty where all rows are seen."""
-        height, count = self.size.height, self.row_count()
-        if count <= height or not height:
-            return ""
-        length = max(1, height * height // count)
-        top = round(self.scroll_offset.y * (height - length) / (count - height))
-        return "thumb" if top <= y < top + length else "track"
-
     def _style(self, band: str, look: str) -> Style:
         style = self._looks.get((band, look))
         if style is None:
@@ -211,39 +203,23 @@ class RowView(ScrollView, can_focus=True, inherit_bindings=False):
         return style
 
     def _finish(self, index: int, band: str, y: int) -> Strip:
-        width, left, thumb = self.body_width, self.scroll_offset.x, self._thumb(y)
+        width, left, thumb = self.body_width, self.scroll_offset.x, place_mark(self, y)
         row = self.row(index, width)
         band = band or row.band
         number = index + self.origin()
         parts = [Segment(text, self._style(band, look)) for text, look in row.spans]
-        body = Strip(self._marked(row.text, parts, band, number))
-        body = body.crop_extend(left, left + width, self._style(band, ""))
-        body = body.apply_offsets(left, number)
-        edge = Segment({"thumb": "┃", "track": "│"}.get(thumb, " "), self._style("", thumb))
-        return self._filtered(Strip([*body, edge], self.size.width))
-
-    def _filtered(self, strip: Strip) -> Strip:
-        for line_filter in self.get_line_filters():
-            strip = strip.apply_filter(line_filter, self.background_colors[1])
-        return strip
-
-    def _marked(self, text: str, parts: list[Segment], band: str, number: int) -> list[Segment]:
-        """Lay what is searched for and what is selected over the parts of a row."""
-        spans: list[tuple[int, int, Style]] = []
-        folded = text.casefold()
-        if self.needle and len(folded) == len(text):
-            at = folded.find(self.needle)
-            while at >= 0:
-                spans.append((at, at + len(self.needle), self._style(band, "match")))
-                at = folded.find(self.needle, at + len(self.needle))
+        for start, end in found_at(row.text, self.needle):
+            parts = painted(parts, start, end, self._style(band, "match"))
         selection = self.text_selection
         span = selection.get_span(number) if selection is not None else None
         if span is not None:
-            end = len(text) if span[1] == -1 else span[1]
-            spans.append((span[0], end, self.selection_style))
-        for start, end, style in spans:
-            parts = list(_painted(parts, start, end, style))
-        return parts
+            end = len(row.text) if span[1] == -1 else span[1]
+            parts = painted(parts, span[0], end, self.selection_style)
+        body = Strip(parts)
+        body = body.crop_extend(left, left + width, self._style(band, ""))
+        body = body.apply_offsets(left, number)
+        edge = Segment({"thumb": "┃", "track": "│"}.get(thumb, " "), self._style("", thumb))
+        return filtered(self, Strip([*body, edge], self.size.width))
 
     def scroll_by_click(self, event: events.Click) -> bool:
         """Go where a click on the place mark says; return whether it was one."""
@@ -254,7 +230,32 @@ class RowView(ScrollView, can_focus=True, inherit_bindings=False):
         return True
 
 
-def _painted(parts: list[Segment], start: int, end: int, style: Style) -> list[Segment]:
+def place_mark(view: RowView, y: int) -> str:
+    """Return the look of the place mark in a visible row; empty where all rows are seen."""
+    height, count = view.size.height, view.row_count()
+    if count <= height or not height:
+        return ""
+    length = max(1, height * height // count)
+    top = round(view.scroll_offset.y * (height - length) / (count - height))
+    return "thumb" if top <= y < top + length else "track"
+
+
+def filtered(view: RowView, strip: Strip) -> Strip:
+    """Return a row as the app's filters want it: without colour where NO_COLOR is set."""
+    for line_filter in view.get_line_filters():
+        strip = strip.apply_filter(line_filter, view.background_colors[1])
+    return strip
+
+
+def found_at(text: str, needle: str) -> list[tuple[int, int]]:
+    """Return where a casefolded needle stands in a text; nowhere where folding moves letters."""
+    folded = text.casefold()
+    if not needle or len(folded) != len(text):
+        return []
+    return [(hit.start(), hit.end()) for hit in re.finditer(re.escape(needle), folded)]
+
+
+def painted(parts: list[Segment], start: int, end: int, style: Style) -> list[Segment]:
     """Return segments with a style laid over the characters from ``start`` to ``end``."""
     painted: list[Segment] = []
     place = 0
@@ -268,20 +269,27 @@ def _painted(parts: list[Segment], start: int, end: int, style: Style) -> list[S
 
 
 class Rows(RowView):
-    """Rows that were made elsewhere, all at once: short texts such as a breakpoint's."""
+    """Rows that are made all at once for the width there is: a breakpoint, a page of help."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*ScrollableContainer.BINDINGS]
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._rows: list[Row] = []
+        self._maker: Callable[[int], list[Row]] | None = None
 
-    def set_rows(self, rows: list[Row], *, top: bool = False) -> None:
-        """Show other rows; ``top`` goes to their beginning."""
-        self._rows = rows
-        self.changed()
+    def show(self, make: Callable[[int], list[Row]], *, top: bool = False) -> None:
+        """Show what is made for a width in cells; ``top`` goes to its beginning."""
+        self._maker = make
+        self.on_resize()
         if top:
             self.scroll_to(y=0, animate=False)
+
+    def on_resize(self) -> None:
+        """Make the rows for the new width."""
+        if self._maker is not None and self.size.width:
+            self._rows = self._maker(self.body_width)
+            self.changed()
 
     def row_count(self) -> int:
         """Return how many rows there are."""
@@ -296,10 +304,12 @@ class Rows(RowView):
         return self.get_selection(SELECT_ALL)[0]
 
 
-def text_rows(text: str, width: int, look: str = "", indent: str = "") -> list[Row]:
-    """Return untrusted text as wrapped rows of one look."""
+def text_rows(
+    text: str, width: int, look: str = "", indent: str = "", *, exact: bool = False
+) -> list[Row]:
+    """Return untrusted text as wrapped rows of one look; ``exact`` where it is judged by."""
     rows: list[Row] = []
-    for part in plain.lines(text):
+    for part in plain.exact(text) if exact else plain.lines(text):
         for number, piece in enumerate(plain.wrap(part, max(4, width - len(indent)))):
             rows.append(Row(((indent, ""), (piece, look)), joined=number > 0))
     return rows

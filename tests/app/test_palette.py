@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textual._callback import invoke
+
 from conductor_tui.domain.commands import SetDispatch
 from conductor_tui.screens.actions import ACTIONS
 from tests.support.desk import opened
@@ -24,5 +26,5 @@ async def test_the_palette_offers_the_table_and_does_it() -> None:
 async def test_a_panes_action_is_done_from_the_palette() -> None:
     async with opened(snapshot_of(*four_at_work())) as table:
         offered = {c.title: c for c in table.app.get_system_commands(table.app.screen)}
-        await offered["Sort"].callback()  # type: ignore[misc]
+        await invoke(offered["Sort"].callback)
         assert table.dashboard.queue.by_state

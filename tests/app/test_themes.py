@@ -26,8 +26,10 @@ MARKS = {"rows--thumb", "rows--track"}
 BANDS = ("", "cursor", "cursor-blurred", "add", "del", "file")
 
 
-def ratio(color: Color, ground: Color) -> float:
+def ratio(color: Color | None, ground: Color | None) -> float:
     """Return the contrast of two colours by WCAG."""
+    assert color is not None
+    assert ground is not None
 
     def light(value: Color) -> float:
         parts = [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from conductor_tui.domain.commands import ResolveBreakpoint
@@ -11,6 +13,7 @@ from conductor_tui.domain.views import Snapshot
 from conductor_tui.screens.actions import answer_keys
 from conductor_tui.screens.dialogs import Confirm, Tell
 from conductor_tui.widgets.breakpoint_panel import EditArea
+from conductor_tui.widgets.pane import Pane
 from tests.support.desk import Table, opened
 from tests.support.pictures import (
     answered,
@@ -25,11 +28,16 @@ from tests.support.pictures import (
 WORDS = {Answer.ANSWER: "put", Answer.REJECT: "no", Answer.RETRY: "again"}
 
 
-def asking(kind: BreakpointKind, name: str = "bp-1", **task_changes: object) -> Snapshot:
+def asking(kind: BreakpointKind, name: str = "bp-1", **task_changes: Any) -> Snapshot:
     """Return a picture in which one task asks, with the answers of its kind."""
     options = tuple(answer.value for answer in ANSWERS[kind])
     task = make_task("http-retry", status=TaskStatus.WAITING, **task_changes)
     return snapshot_of(task, points=(make_point(name, kind=kind, options=options),))
+
+
+def in_sight(table: Table) -> list[str | None]:
+    """Return the panes that are shown."""
+    return [pane.id for pane in table.dashboard.query(Pane) if pane.display]
 
 
 async def focus(table: Table) -> None:
@@ -190,6 +198,14 @@ async def test_an_answer_that_was_refused_is_asked_again() -> None:
         assert panel.current.id == "bp-1"
 
 
+async def test_an_ask_cannot_hide_a_part_of_itself() -> None:
+    point = make_point(ask="Bash: \x1b]0;rm -rf ~\x07ls", reason="", suggestions=())
+    async with opened(snapshot_of(make_task("http-retry"), points=(point,))) as table:
+        await table.press("4")
+        rows = table.dashboard.breakpoints.rows()
+        assert rows.row(1, 60).text.strip() == "Bash: ␛]0;rm -rf ~␇ls"
+
+
 async def test_taking_over_tells_the_workspace() -> None:
     snapshot = asking(BreakpointKind.RESULT, workspace="repo/.conductor/workspaces/http-retry")
     async with opened(snapshot) as table:
@@ -203,15 +219,13 @@ async def test_taking_over_tells_the_workspace() -> None:
 async def test_in_a_narrow_terminal_it_takes_the_place_and_gives_it_back() -> None:
     async with opened(snapshot_of(make_task("http-retry")), size=(80, 24)) as table:
         panes = table.dashboard
-        assert panes.queue.display
-        assert not panes.breakpoints.display
+        assert in_sight(table) == ["queue"]
         await table.push(asking(BreakpointKind.PERMISSION))
-        assert panes.breakpoints.display
+        assert in_sight(table) == ["breakpoints"]
         assert panes.breakpoints.has_focus_within
         point = answered(make_point())
         await table.push(snapshot_of(make_task("http-retry"), points=(point,)))
-        assert panes.queue.display
-        assert not panes.breakpoints.display
+        assert in_sight(table) == ["queue"]
 
 
 async def test_it_does_not_take_the_place_of_what_is_being_written() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from textual.screen import Screen
 
 from conductor_tui.domain import agent_events as agent
 from conductor_tui.domain.commands import (
@@ -50,39 +51,49 @@ def queue(table: Table) -> QueueRows:
     return table.dashboard.query_one(QueueRows)
 
 
+def on_top(table: Table) -> Screen[object]:
+    """Return the screen on top."""
+    return table.app.screen
+
+
+def following(rows: LogRows) -> bool:
+    """Return whether the log follows its end."""
+    return rows.following
+
+
 async def choose(table: Table, name: str) -> None:
     """Select a task."""
     queue(table).choose(name)
     await table.settle()
 
 
-@pytest.mark.parametrize(
-    ("task", "keys", "command"),
-    [
-        ("slugify", ("P",), SetDispatch(True)),
-        ("slugify", ("x", "y"), CancelTask("slugify")),
-        ("slugify", ("x", "n"), None),
-        ("tokenise", ("x", "y"), None),
-        ("old-parser", ("r", "ctrl+s"), RetryTask("old-parser")),
-        ("old-parser", ("r", "n", "o", "ctrl+s"), RetryTask("old-parser", "no")),
-        ("old-parser", ("r", "escape"), None),
-        ("slugify", ("r",), None),
-        ("slugify", ("m", "h", "i", "ctrl+s"), SendMessage("slugify", "hi")),
-        ("slugify", ("m", "ctrl+s", "escape"), None),
-        ("cli", ("m",), None),
-        ("slugify", ("i", "y"), InterruptAgent("slugify")),
-        ("slugify", ("L", "y"), Land()),
-        ("slugify", ("L", "escape"), None),
-    ],
-)
-async def test_keys_become_commands(
-    task: str, keys: tuple[str, ...], command: Command | None
-) -> None:
+KEYS: list[tuple[str, tuple[str, ...], Command | None]] = [
+    ("slugify", ("P",), SetDispatch(True)),
+    ("slugify", ("x", "y"), CancelTask("slugify")),
+    ("slugify", ("x", "n"), None),
+    ("tokenise", ("x", "y"), None),
+    ("old-parser", ("r", "ctrl+s"), RetryTask("old-parser")),
+    ("old-parser", ("r", "n", "o", "ctrl+s"), RetryTask("old-parser", "no")),
+    ("old-parser", ("r", "escape"), None),
+    ("slugify", ("r",), None),
+    ("slugify", ("m", "h", "i", "ctrl+s"), SendMessage("slugify", "hi")),
+    ("slugify", ("m", "ctrl+s", "escape"), None),
+    ("cli", ("m",), None),
+    ("slugify", ("i", "y"), InterruptAgent("slugify")),
+    ("slugify", ("L", "y"), Land()),
+    ("slugify", ("L", "escape"), None),
+]
+
+
+async def test_keys_become_commands() -> None:
     async with opened(snapshot_of(*four_at_work())) as table:
-        await choose(table, task)
-        for key in keys:
-            await table.press(key)
-        assert table.sink.sent == ([] if command is None else [command])
+        for task, keys, command in KEYS:
+            await choose(table, task)
+            for key in keys:
+                await table.press(key)
+            assert table.sink.sent == ([] if command is None else [command])
+            assert table.app.screen is table.dashboard
+            table.sink.sent.clear()
 
 
 async def test_a_paused_run_is_resumed_by_the_same_key() -> None:
@@ -231,14 +242,14 @@ async def test_the_log_follows_until_one_looks_back() -> None:
         rows = table.dashboard.query_one(LogRows)
         assert "line 99" in seen(rows)[-1]
         await table.press("2", "pageup")
-        assert not rows.following
+        assert not following(rows)
         held = [row[:-1].rstrip() for row in seen(rows)]
         await table.push(None, Log().add("slugify", *[agent.AgentText("news")] * 5).said)
         await table.pilot.pause(0.2)
         assert [row[:-1].rstrip() for row in seen(rows)] == held
         assert "5 new lines" in str(table.dashboard.log_pane.border_subtitle)
         await table.press("end")
-        assert rows.following
+        assert following(rows)
         assert "news" in seen(rows)[-1]
 
 
@@ -303,9 +314,9 @@ async def test_details_and_help_open_and_close() -> None:
         shown = "\n".join(seen(table.app.screen.query_one(RowView)))
         assert "3 attempts used up" in shown
         await table.press("escape", "question_mark")
-        assert isinstance(table.app.screen, Help)
+        assert isinstance(on_top(table), Help)
         await table.press("escape")
-        assert table.app.screen is table.dashboard
+        assert on_top(table) is table.dashboard
 
 
 @pytest.mark.parametrize(("size", "count"), [((80, 24), 1), ((120, 36), 3), ((200, 60), 4)])

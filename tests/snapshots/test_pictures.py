@@ -9,10 +9,8 @@ from conductor_tui.app import ConductorApp
 from conductor_tui.domain.events import Recorded
 from conductor_tui.domain.views import Snapshot
 from tests.support.desk import TEMPLATE
+from tests.support.faces import FakeClock, FakeFeed, FakeSink
 from tests.support.pictures import (
-    FakeClock,
-    FakeFeed,
-    FakeSink,
     finished_run,
     four_at_work,
     snapshot_of,

@@ -13,7 +13,7 @@ from conductor_tui.domain.events import Recorded
 from conductor_tui.domain.task import Task
 from conductor_tui.domain.views import Snapshot
 from conductor_tui.screens.dashboard import Dashboard
-from tests.support.pictures import FakeClock, FakeFeed, FakeSink
+from tests.support.faces import FakeClock, FakeFeed, FakeSink
 
 TEMPLATE = Task(id="", title="", prompt="", checks=("pytest -q",))
 

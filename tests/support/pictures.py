@@ -1,17 +1,13 @@
-"""Pictures of runs made by hand, with a feed and a sink: what the app is tested on."""
+"""Pictures of runs made by hand, from plans of the trade: what the app is tested on."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from conductor_tui.domain import agent_events as agent
 from conductor_tui.domain import events
-from conductor_tui.domain.commands import Command, ShowDiff
-from conductor_tui.domain.errors import ConductorError
 from conductor_tui.domain.task import Task
 from conductor_tui.domain.values import (
     Answer,
@@ -74,90 +70,6 @@ def at(seconds: float) -> str:
     """Return the time a number of seconds before NOW, as the state writes it."""
     moment = NOW - timedelta(seconds=seconds)
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-class FakeClock:
-    """A clock that stands until it is moved: the time of day, and seconds for measuring."""
-
-    def __init__(self) -> None:
-        self.passed = 0.0
-
-    def __call__(self) -> datetime:
-        """Return the time of day."""
-        return NOW + timedelta(seconds=self.passed)
-
-    def monotonic(self) -> float:
-        """Return the seconds that passed."""
-        return self.passed
-
-
-class FakeFeed:
-    """A feed whose pictures and events a test pushes."""
-
-    def __init__(
-        self, snapshot: Snapshot | None = None, said: list[events.Recorded] | None = None
-    ) -> None:
-        self._snapshot = snapshot or Snapshot()
-        self._said = list(said or [])
-        self._changed = asyncio.Condition()
-        self._version = 0
-
-    @property
-    def snapshot(self) -> Snapshot:
-        """The newest picture."""
-        return self._snapshot
-
-    async def push(
-        self, snapshot: Snapshot | None = None, said: list[events.Recorded] | None = None
-    ) -> None:
-        """Show another picture, and let more happen."""
-        async with self._changed:
-            if snapshot is not None:
-                self._snapshot = snapshot
-                self._version += 1
-            self._said += said or []
-            self._changed.notify_all()
-
-    async def follow(self, min_interval_s: float = 0.0) -> AsyncIterator[Snapshot]:
-        """Yield the newest picture at once, and after each change."""
-        seen = -1
-        while True:
-            async with self._changed:
-                await self._changed.wait_for(lambda: self._version != seen)  # noqa: B023
-                seen, picture = self._version, self._snapshot
-            yield picture
-
-    async def events(self, since: int = 0) -> AsyncIterator[events.Recorded]:
-        """Yield what happened, then what happens."""
-        taken = 0
-        while True:
-            async with self._changed:
-                await self._changed.wait_for(lambda: len(self._said) > taken)  # noqa: B023
-                news, taken = self._said[taken:], len(self._said)
-            for recorded in news:
-                if recorded.seq > since:
-                    yield recorded
-
-
-class FakeSink:
-    """A sink that keeps what it was sent, and answers as it was told."""
-
-    def __init__(self, diff: str = DIFF) -> None:
-        self.sent: list[Command] = []
-        self.diffs: list[str] = []
-        self.diff = diff
-        self.results: dict[type[Command], Mapping[str, Any]] = {}
-        self.errors: dict[type[Command], ConductorError] = {}
-
-    async def send(self, command: Command) -> Mapping[str, Any]:
-        """Keep a command; diffs apart, since the app asks for them by itself."""
-        if isinstance(command, ShowDiff):
-            self.diffs.append(command.task)
-            return {"diff": self.diff}
-        self.sent.append(command)
-        if type(command) in self.errors:
-            raise self.errors[type(command)]
-        return self.results.get(type(command), {})
 
 
 class Log:
@@ -272,27 +184,43 @@ def green_check(check: str = "pytest -q") -> CheckView:
 
 
 def four_at_work() -> tuple[TaskView, ...]:
-    """Return a run in its middle: two done, four at work, some to come."""
+    """Return a run in its middle: one done, four at work, some to come, one failed."""
     ended: dict[str, Any] = {"ended_at": at(90), "started_at": at(250)}
     accepted = DecisionView(DecisionAction.ACCEPT, "All checks pass; 2 files changed.", 92, 88)
     done = make_attempt(ended_at=at(95), ok=True, checks=(green_check(),), decision=accepted)
-    status = TaskStatus
-    running: dict[str, Any] = {
-        "status": status.RUNNING,
-        "workspace": "w",
-        "usage": Usage(18_240, 2_310, 0.08),
-    }
+    failed = make_attempt(ok=False, ended_at=at(100), checks=(red_check(),))
     return (
         make_task(
             "tokenise",
             0,
             title="Split text into words, numbers and marks",
-            status=status.COMPLETED,
+            status=TaskStatus.COMPLETED,
             attempts=(done,),
             usage=Usage(30_000, 4_000, 0.11),
             commit="c" * 40,
             **ended,
         ),
+        *at_work(),
+        make_task("cli", 5, title="A command line for the kit", depends_on=("slugify", "cache")),
+        make_task("release", 6, title="Write the release notes", depends_on=("cli",)),
+        make_task(
+            "old-parser",
+            7,
+            title="Drop the old parser",
+            status=TaskStatus.FAILED,
+            reason="3 attempts used up; pytest -q fails.",
+            attempts=(failed,),
+            usage=Usage(10_000, 900, 0.05),
+            **ended,
+        ),
+    )
+
+
+def at_work() -> tuple[TaskView, ...]:
+    """Return four tasks with an agent each."""
+    usage = Usage(18_240, 2_310, 0.08)
+    running: dict[str, Any] = {"status": TaskStatus.RUNNING, "workspace": "w", "usage": usage}
+    return (
         make_task(
             "slugify",
             1,
@@ -334,18 +262,6 @@ def four_at_work() -> tuple[TaskView, ...]:
             started_at=at(140),
             attempts=(make_attempt(),),
             **running,
-        ),
-        make_task("cli", 5, title="A command line for the kit", depends_on=("slugify", "cache")),
-        make_task("release", 6, title="Write the release notes", depends_on=("cli",)),
-        make_task(
-            "old-parser",
-            7,
-            title="Drop the old parser",
-            status=status.FAILED,
-            reason="3 attempts used up; pytest -q fails.",
-            attempts=(make_attempt(ok=False, ended_at=at(100), checks=(red_check(),)),),
-            usage=Usage(10_000, 900, 0.05),
-            **ended,
         ),
     )
 

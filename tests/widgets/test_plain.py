@@ -59,9 +59,34 @@ def test_wrapping_loses_nothing_but_spaces(text: str, cells: int) -> None:
 
 @given(HOSTILE)
 def test_markup_is_only_text(text: str) -> None:
-    body = plain.content("[bold]" + text + "[/bold]")
-    assert body.plain.startswith("[bold]")
+    body = plain.content(text + "\n[bold]x[/bold]")
+    assert body.plain.endswith("[bold]x[/bold]")
     assert body.spans == []
+
+
+@given(HOSTILE)
+def test_what_is_judged_leaves_nothing_out(text: str) -> None:
+    text = text.replace("\t", "")
+    parts = plain.exact(text)
+    assert all(harmless(part) for part in parts)
+    assert [len(part) for part in parts] == [len(part) for part in text.split("\n")]
+    assert harmless(plain.exact_line(text))
+
+
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        ("rm -rf ~ #\rls", "rm -rf ~ #␍ls"),
+        ("\x1b]0;rm -rf ~\x07ls", "␛]0;rm -rf ~␇ls"),
+        ("ls\nrm -rf ~", "ls ␊ rm -rf ~"),
+        ("ls \u202efr- mr", "ls \ufffdfr- mr"),
+        ("a\u200bb", "a\ufffdb"),
+        ("x\x9b2Jy", "x\ufffd2Jy"),
+        ("x\x7f", "x␡"),
+    ],
+)
+def test_a_command_cannot_hide_a_part_of_itself(command: str, shown: str) -> None:
+    assert plain.exact_line(command) == shown
 
 
 @pytest.mark.parametrize(
@@ -80,6 +105,7 @@ def test_markup_is_only_text(text: str) -> None:
         ("\udcff", ["\ufffd"]),
         ("no\u00a0break", ["no break"]),
         ("bell\x07", ["bell\ufffd"]),
+        ("\x1b]0;no end", ["0;no end"]),
         ("", [""]),
     ],
 )
