@@ -90,9 +90,7 @@ class HostedAgent:
         except HostError as error:
             message = f"agent {self.name}: {spec.argv[0]} could not be started: {error.message}"
             raise AgentError(message, error.mend or self._kind.mend) from error
-        session = ProtocolSession(process, protocol)
-        await session.begin()
-        return session
+        return ProtocolSession(process, protocol)
 
     async def attach(self, assignment: Assignment, position: int) -> AgentSession | None:
         """Attach to the program of an earlier conductor; signals go on after ``position``."""
@@ -114,7 +112,7 @@ class HostedAgent:
             run=assignment.run,
             task=assignment.task,
             extra=self._settings.environment,
-            task_env=assignment.env,
+            task_env={**assignment.env, **environment.git_ceiling(assignment.workspace)},
         )
 
 

@@ -5,6 +5,7 @@ Contract, section 4. Pure: bootstrap reads the process's environment and hands i
 
 from __future__ import annotations
 
+import os.path
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 
@@ -75,6 +76,14 @@ def agent_environment(
     env |= task_env or {}
     env = {name: value for name, value in env.items() if not _matches(name, MARKS)}
     return {**env, RUN_MARK: run, TASK_MARK: task}
+
+
+def git_ceiling(workspace: str) -> dict[str, str]:
+    """Return the variable that keeps git in a workspace.
+
+    A workspace whose ``.git`` was deleted would else be taken for a part of the repository above.
+    """
+    return {"GIT_CEILING_DIRECTORIES": os.path.dirname(workspace)}
 
 
 def claude_login(token: str) -> dict[str, str]:

@@ -46,6 +46,7 @@ class ProtocolSession:
     ) -> None:
         self._process = process
         self._protocol = protocol
+        self._attached = attached
         self._writing = asyncio.Lock()
         self._reader = StreamReader(
             protocol,
@@ -60,15 +61,14 @@ class ProtocolSession:
         """The program's process id on its host."""
         return self._process.pid
 
-    async def begin(self) -> None:
-        """Send what begins the work."""
-        await self._send_quietly(self._protocol.opening())
-
     async def signals(self) -> AsyncIterator[Arrival]:
         """Yield what the agent says and asks, until its program has ended.
 
-        The last signal is an ``AgentExited`` event. To be read once, by one reader.
+        The work begins with the first look, so that its reader can record first that it does. The
+        last signal is an ``AgentExited`` event. To be read once, by one reader.
         """
+        if not self._attached:
+            await self._send_quietly(self._protocol.opening())
         inbox: asyncio.Queue[Item] = asyncio.Queue(INBOX)
         async with asyncio.TaskGroup() as group:
             pump = group.create_task(self._pump(inbox))

@@ -57,9 +57,10 @@ def run_app(request: RunRequest) -> int:
     Raises:
         ConductorError: it could not be started.
     """
-    if not sys.stdout.isatty() or not sys.stdin.isatty():
+    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         raise UsageError(
-            "the app needs a terminal", "without one: conductor --batch PLAN (see --help)"
+            "the app needs a terminal on all three of its streams",
+            "without one: conductor --batch PLAN (see --help)",
         )
     os.environ.setdefault("TEXTUAL_FPS", FRAMES_A_SECOND)  # read when textual is imported
     return run(_app(request))

@@ -8,12 +8,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from conductor_tui.batch.printers import JsonPrinter
 from conductor_tui.batch.transcript import Transcript
 from conductor_tui.bootstrap.loop import run
 from conductor_tui.bootstrap.workshop import STATE_FILE, STATE_FOLDER, find_root
 from conductor_tui.control.client import NoConductor, follow
 from conductor_tui.control.pictures import status_picture, task_picture
-from conductor_tui.domain.codec import to_line
 from conductor_tui.domain.errors import NotFound
 from conductor_tui.domain.views import Snapshot
 from conductor_tui.engine.commands import find_task
@@ -63,12 +63,14 @@ async def _breakpoints(directory: Path, everything: bool) -> list[dict[str, Any]
         return []
 
 
-def print_log(directory: Path, name: str, *, follow_on: bool, since: int, as_json: bool) -> None:
+def print_log(
+    directory: Path, name: str | None, *, follow_on: bool, since: int, as_json: bool
+) -> None:
     """Print what an agent said and did, and what was done with it.
 
     Args:
         directory: somewhere in the repository.
-        name: TASK or RUN/TASK.
+        name: TASK or RUN/TASK; None: all of the newest run.
         follow_on: go on as long as a conductor runs.
         since: only events behind this ``seq``.
         as_json: as JSON lines.
@@ -76,29 +78,25 @@ def print_log(directory: Path, name: str, *, follow_on: bool, since: int, as_jso
     run(_log(directory, name, follow_on, since, as_json))
 
 
-async def _log(directory: Path, name: str, follow_on: bool, since: int, as_json: bool) -> None:
-    transcript = Transcript(sys.stdout)
+async def _log(
+    directory: Path, name: str | None, follow_on: bool, since: int, as_json: bool
+) -> None:
+    show = JsonPrinter(sys.stdout).show if as_json else Transcript(sys.stdout).show
     async with _reading(directory) as state:
-        snapshot, task = await _named(state, name)
+        snapshot, task = (state.snapshot, None) if name is None else await _named(state, name)
         run_id = snapshot.run.id if snapshot.run else ""
-        find_task(snapshot, task)
+        if task is not None:
+            find_task(snapshot, task)
         seen = since
         for recorded in await state.history(run_id, since=since, task=task):
             seen = recorded.seq
-            if as_json:
-                print(to_line(recorded), flush=True)  # noqa: T201 — this is the command's output
-            else:
-                transcript.show(recorded)
+            show(recorded)
     if not follow_on:
         return
     try:
         async for recorded in follow(await _folder(directory), run_id, seen):
-            if recorded.task != task:
-                continue
-            if as_json:
-                print(to_line(recorded), flush=True)  # noqa: T201 — this is the command's output
-            else:
-                transcript.show(recorded)
+            if task in (None, recorded.task):
+                show(recorded)
     except NoConductor:
         return
 

@@ -77,6 +77,8 @@ class ShellChecker:
             env={
                 **self._environment,
                 **task.env,
+                # Without its own .git a workspace would pass for a part of the repository above.
+                "GIT_CEILING_DIRECTORIES": str(PurePath(workspace.path).parent),
                 "CONDUCTOR_RUN_ID": run,
                 "CONDUCTOR_TASK_ID": task.id,
             },

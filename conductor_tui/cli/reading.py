@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from conductor_tui.cli.base import directory_option, json_option, paint, print_json, tell
+from conductor_tui.domain.errors import UsageError
 
 _COLOURS = {
     "completed": "green",
@@ -103,23 +104,22 @@ def _show_attempt(attempt: dict[str, Any]) -> None:
 
 
 @click.command()
-@click.argument("task")
+@click.argument("task", required=False)
 @click.option("--follow", "-f", is_flag=True, help="Go on as long as the run does.")
-@click.option(
-    "--since",
-    default=0,
-    metavar="SEQ",
-    help="Only events behind this one (with --json: of all tasks).",
-)
+@click.option("--since", default=0, metavar="SEQ", help="Only events behind this one.")
 @directory_option
 @json_option
-def log(task: str, follow: bool, since: int, as_json: bool) -> None:
+def log(task: str | None, follow: bool, since: int, as_json: bool) -> None:
     """Show what the agent said and did.
+
+    With --json and no TASK: every event of the newest run.
 
     Example: conductor log slugify --follow
     """
     from conductor_tui import bootstrap  # heavy: only the commands that need it
 
+    if task is None and not as_json:
+        raise UsageError("name a TASK, or say --json for the events of the whole run")
     bootstrap.print_log(Path.cwd(), task, follow_on=follow, since=since, as_json=as_json)
 
 

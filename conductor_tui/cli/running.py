@@ -33,7 +33,7 @@ from conductor_tui.domain.values import BreakpointPolicy
 @click.option("--i-know", is_flag=True, help="Allow bypassPermissions without a sandbox.")
 @directory_option
 def run(**flags: Any) -> None:  # noqa: ANN401 — click's values
-    r"""Run a plan, in the app or with --batch.
+    """Run a plan, in the app or with --batch.
 
     PLAN is a YAML, JSON or Markdown file; `-` reads it from standard input.
 

@@ -153,6 +153,7 @@ def _assignment(
         booked=_booked(job, session),
         spool=spool,
         env=job.spec.env,
+        feedback=job.view.feedback or "",
         detach=job.tools.options.detach,
     )
 

@@ -89,6 +89,7 @@ async def test_the_environment_of_claude() -> None:
         "FLAVOUR": "sweet",
         "CONDUCTOR_RUN_ID": "20261120-100000-abcd",
         "CONDUCTOR_TASK_ID": "slugify",
+        "GIT_CEILING_DIRECTORIES": "/w",
     }
 
 
@@ -125,7 +126,7 @@ def test_bypassing_permissions_without_leave() -> None:
 async def test_the_repositorys_own_instructions_are_passed_on() -> None:
     process, host = recorded(), FakeHost()
     host.process, host.files = process, {"CLAUDE.md": b"Use tabs.\n"}
-    await create_agent(CLAUDE, host, OURS).open(assignment())
+    await all_of(await create_agent(CLAUDE, host, OURS).open(assignment()))
     request = json.loads(process.written.splitlines()[0])["request"]
     assert "Use tabs." in request["appendSystemPrompt"]
 

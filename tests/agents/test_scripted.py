@@ -71,7 +71,6 @@ class Rehearsal:
         argv = [sys.executable, "-I", "-u", "-c", self.source]
         self.process = await PipedProcess.start(argv, self.folder)
         self.session = ProtocolSession(self.process, ScriptedProtocol(steps, self.told))
-        await self.session.begin()
         signals: list[Any] = []
         async with asyncio.timeout(20):
             async for arrival in self.session.signals():

@@ -45,7 +45,8 @@ def written(process: FakeProcess) -> list[dict[str, object]]:
 async def test_the_work_begins_with_our_hook_and_the_prompt() -> None:
     process = played("success")
     one = session(process)
-    await one.begin()
+    assert written(process) == []
+    await all_of(one)
     first, second = written(process)
     assert first["request"] == {
         "subtype": "initialize",
@@ -74,7 +75,7 @@ async def test_all_is_yielded_and_the_exit_is_last() -> None:
 async def test_replies_are_written_without_anybody_asking() -> None:
     process = played("invalid-key")
     await all_of(session(process))
-    assert [line["request"] for line in written(process)] == [{"subtype": "interrupt"}]
+    assert [line["request"] for line in written(process)[2:]] == [{"subtype": "interrupt"}]
 
 
 async def test_an_answer_is_written_once_and_never_for_what_is_no_longer_asked() -> None:
@@ -86,7 +87,7 @@ async def test_an_answer_is_written_once_and_never_for_what_is_no_longer_asked()
             await one.permit(arrival.signal.request, Permission("allow"))
     await one.permit("nobody asked this", Permission("allow"))
     await one.answer("nor this", "yes")
-    (line,) = written(process)
+    (line,) = written(process)[2:]
     response = line["response"]
     assert isinstance(response, dict)
     assert response["response"] == {"behavior": "deny", "message": "No."}
@@ -96,7 +97,6 @@ async def test_what_is_said_to_a_program_that_is_gone_is_an_error() -> None:
     process = played("success")
     process.deaf = True
     one = session(process)
-    await one.begin()
     await one.interrupt()
     with pytest.raises(AgentError, match="takes no more input"):
         await one.say("Hello?")

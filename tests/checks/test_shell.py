@@ -92,7 +92,7 @@ async def test_it_runs_in_the_workspace_with_a_clean_environment(
     where, *variables = result.output.splitlines()
     assert where == bench.workspace.path
     names = {line.partition("=")[0] for line in variables} - {"_", "SHLVL", "OLDPWD", "PWD"}
-    marks = {"CONDUCTOR_RUN_ID", "CONDUCTOR_TASK_ID", "CONDUCTOR_SPOOL"}
+    marks = {"CONDUCTOR_RUN_ID", "CONDUCTOR_TASK_ID", "CONDUCTOR_SPOOL", "GIT_CEILING_DIRECTORIES"}
     assert names == {"PATH", "LANG", "MY"} | marks
     assert {"MY=task's own", "LANG=C", "CONDUCTOR_RUN_ID=r1", "CONDUCTOR_TASK_ID=slug"} <= set(
         variables
