@@ -22,7 +22,6 @@ from tests.state.build import (
     AT_WORK,
     OTHER_RUN,
     RUN,
-    at_work,
     begin,
     fold,
     queue,
@@ -70,7 +69,7 @@ def test_another_run_begins_with_nothing_of_the_one_before() -> None:
 
 def test_lines_of_the_run_before_do_not_reach_into_the_next() -> None:
     late = record([Draft(AgentText("x"), "a", 1, 99)], AT_WORK + 1)
-    new = record([*begin("a"), *at_work("a")], run=OTHER_RUN)
+    new = record(begin("a"), run=OTHER_RUN)
     assert reduce(fold(), [*late, *new]) == reduce(Snapshot(), new)
 
 

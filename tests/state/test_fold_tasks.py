@@ -192,10 +192,10 @@ def test_a_position_only_goes_up_and_counts_for_its_attempt() -> None:
         Draft(FINISHED, "a", 1, 100),
         Draft(AttemptStarted("claude", "s2", 8), "a", 2),
         Draft(AgentText("z"), "a", 2, 40),
-        Draft(AgentExited(0), "a", 1, 400),
+        Draft(AgentExited(0), "a", 1, 340),
         Draft(AgentText("nobody"), "a", 9, 9000),
     )
-    assert [attempt.position for attempt in task.attempts] == [400, 40]
+    assert [attempt.position for attempt in task.attempts] == [350, 40]
     assert task.updated_at == stamp(LATER + 7)
 
 

@@ -378,8 +378,9 @@ async def test_a_failed_commit_is_told_and_can_be_repeated(path: Path) -> None:
             with pytest.raises(StateError, match="locked") as caught:
                 await state.record(Draft(TaskPhase(Phase.WORKING), "a"))
             assert "try again" in caught.value.mend
-            with pytest.raises(StateError, match="locked"):
-                await state.flush()
+            for _ in range(2):
+                with pytest.raises(StateError, match="locked"):
+                    await state.flush()
             assert state.snapshot is before
         (recorded,) = await state.record(Draft(TaskPhase(Phase.WORKING), "a"))
         assert recorded.seq == 8
@@ -407,6 +408,16 @@ async def fill(state: StateManager) -> None:
     while True:
         await state.note(LINE)
         await asyncio.sleep(0)
+
+
+async def test_lines_have_a_last_chance_at_the_end(path: Path) -> None:
+    async with StateManager.open(path, busy_timeout_s=0.01, note_delay_s=3600) as state:
+        await state.begin(RUN, [*begin("a"), *at_work("a")])
+        await state.note(LINE)
+        with locked(path), pytest.raises(StateError, match="locked"):
+            await state.flush()
+    async with StateManager.open(path) as state:
+        assert texts(await state.history(RUN)) == ["hello"]
 
 
 async def test_lines_that_are_lost_at_the_end_are_told(path: Path) -> None:
