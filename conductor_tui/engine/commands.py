@@ -86,7 +86,7 @@ class Commands:
 
     async def _retry(self, command: RetryTask) -> Mapping[str, Any]:
         await self._tools.state.record(*retrying(self._snapshot, command, self._tools.judge))
-        self._conductor.dispatcher.look_again()
+        await self._conductor.carry_on()
         return {"task": command.task, "status": "queued"}
 
     async def _cancel_run(self, reason: str) -> Mapping[str, Any]:

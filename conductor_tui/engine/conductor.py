@@ -111,6 +111,14 @@ class Conductor:
         await self.tools.state.record(Draft(resumed))
         await self._prepare()
 
+    async def carry_on(self) -> None:
+        """See to what was recorded just now, also where this process has not taken up the run."""
+        if self.dispatcher.is_open:
+            self.dispatcher.look_again()
+        else:
+            await self._sweep()
+            await self._prepare()
+
     async def settled(self) -> None:
         """Return when nothing goes on by itself: the run closed, or only humans can move it."""
         await self.dispatcher.settled.wait()

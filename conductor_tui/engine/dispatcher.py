@@ -60,7 +60,8 @@ class Dispatcher:
         self._numbering = Numbering(lambda: len(self._snapshot.breakpoints))
         self._turn = asyncio.Lock()
         self._at_work: dict[str, _AtWork] = {}
-        self._open = False
+        self.is_open = False
+        """Whether the run's branch is ready, so that tasks may be started."""
         self._ending: set[str] = set()
         """Tasks that are being cancelled: they are not started once more meanwhile."""
         self._last = False
@@ -75,7 +76,7 @@ class Dispatcher:
 
     def open(self) -> None:
         """Begin to dispatch: the run's branch is ready."""
-        self._open = True
+        self.is_open = True
         self._numbering.restart()
         self.look_again()
 
@@ -103,7 +104,7 @@ class Dispatcher:
         try:
             while True:
                 await self._wait()
-                if self._open and self._snapshot.run is not None:
+                if self.is_open and self._snapshot.run is not None:
                     await self._turn_once(group)
         finally:
             watcher.cancel()
@@ -113,7 +114,7 @@ class Dispatcher:
 
         :meth:`run` has to be over, or it would start others.
         """
-        self._open = False
+        self.is_open = False
         futures = [work.future for work in self._at_work.values()]
         for future in futures:
             future.cancel()
