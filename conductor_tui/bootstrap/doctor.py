@@ -55,13 +55,16 @@ def examine(directory: Path) -> list[Finding]:
 async def _examine(directory: Path) -> list[Finding]:
     findings = [_platform(), _python()]
     async with LocalHost() as host:
+        findings.append(await _git(host))
+        root = directory
         try:
             spaces, root = await look_at(host, directory)
             head = await spaces.preflight()
         except ConductorError as error:
-            return [*findings, Finding("repository", False, error.message, error.mend)]
-        where = head.branch or "a detached HEAD"
-        findings.append(Finding("repository", True, f"{root} on {where}"))
+            findings.append(Finding("repository", False, error.message, error.mend))
+        else:
+            where = head.branch or "a detached HEAD"
+            findings.append(Finding("repository", True, f"{root} on {where}"))
         findings += [_disk(root), _conductor(root)]
         try:
             settings = load_settings_for(root, RunRequest(directory))
@@ -72,6 +75,14 @@ async def _examine(directory: Path) -> list[Finding]:
         findings += _makable(settings, host)
         findings.append(_judge(settings))
     return findings
+
+
+async def _git(host: LocalHost) -> Finding:
+    program = shutil.which("git")
+    if program is None:
+        return Finding("git", False, "there is no program git on PATH", "install git 2.38 or newer")
+    said = await host.execute([program, "--version"], cwd="/", timeout_s=_VERSION_S)
+    return _version("git", program, said)
 
 
 def _platform() -> Finding:
