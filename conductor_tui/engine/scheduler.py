@@ -58,6 +58,8 @@ def newly_free(snapshot: Snapshot) -> list[TaskView]:
 
 def stuck(snapshot: Snapshot) -> bool:
     """Return whether nothing in the run can go on before a human answers a breakpoint."""
+    if newly_blocked(snapshot) or newly_free(snapshot):
+        return False
     answered = {point.task for point in snapshot.open_breakpoints}
     for task in snapshot.tasks.values():
         if task.status is TaskStatus.RUNNING:

@@ -68,8 +68,19 @@ def test_a_living_dependency_frees(status: TaskStatus) -> None:
         (a_run(at(a_task("a"), WAITING), at(a_task("b"), RUNNING), points=(a_point(),)), False),
         (a_run(at(a_task("a"), WAITING)), False),
         (a_run(at(a_task("a"), COMPLETED)), True),
+        (a_run(at(a_task("a"), FAILED), a_task("b", "a")), False),
+        (a_run(at(a_task("a"), QUEUED), at(a_task("b", "a"), BLOCKED), paused=True), False),
     ],
-    ids=["asked", "asked, one depends", "asked, one ready", "asked, one runs", "limit", "over"],
+    ids=[
+        "asked",
+        "asked, one depends",
+        "asked, one ready",
+        "asked, one runs",
+        "limit",
+        "over",
+        "one is to be blocked",
+        "one is to be freed",
+    ],
 )
 def test_stuck_means_only_a_human_can_move_it(run: Snapshot, expected: bool) -> None:
     assert stuck(run) is expected
