@@ -32,6 +32,16 @@ def of_type(events: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
     return [event for event in events if event["type"] == name]
 
 
+def assert_log_tells_again(place: Path, events: list[dict[str, Any]]) -> None:
+    """Any stretch of what was printed is told again: of the run, or of one task."""
+    again = conductor(place, "log", "--since", "7", "--json")
+    assert [json.loads(line) for line in again.stdout.splitlines()] == events[7:]
+    again = conductor(place, "log", "slugify", "--since", "7", "--json")
+    of_task = [event for event in events[7:] if event["task"] == "slugify"]
+    assert [json.loads(line) for line in again.stdout.splitlines()] == of_task
+    assert conductor(place, "log").returncode == 2
+
+
 def test_the_whole_loop(sample: Sample, plan: dict[str, Task]) -> None:
     place = sample.repository
     before = git(place, "rev-parse", "main")
@@ -70,13 +80,7 @@ def test_the_whole_loop(sample: Sample, plan: dict[str, Task]) -> None:
     assert merged
     assert all(one["data"]["ok"] for one in merged)
 
-    # Any stretch of what was printed is told again: of the run, or of one task.
-    again = conductor(place, "log", "--since", "7", "--json")
-    assert [json.loads(line) for line in again.stdout.splitlines()] == events[7:]
-    again = conductor(place, "log", "slugify", "--since", "7", "--json")
-    of_task = [event for event in events[7:] if event["task"] == "slugify"]
-    assert [json.loads(line) for line in again.stdout.splitlines()] == of_task
-    assert conductor(place, "log").returncode == 2
+    assert_log_tells_again(place, events)
 
     # Nothing of the user's was touched until it is landed; then all of it is there, and green.
     assert git(place, "rev-parse", "main") == before
