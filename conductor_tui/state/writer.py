@@ -141,7 +141,12 @@ class Writer:
         """Write until closed; owned by the task group of whoever opened the state."""
         try:
             while await self._work_due():
-                await self._write(self._take())
+                group = self._take()
+                try:
+                    await self._write(group)
+                finally:
+                    for operation in group:  # settled by now, unless the writer itself broke
+                        _fail(operation, _closed())
         finally:
             self._stopped = True
             for operation in self._queue:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+from conductor_tui.domain.agent_events import AgentText
 from conductor_tui.domain.events import (
     AttemptStarted,
     BreakpointRaised,
@@ -98,3 +102,19 @@ def task_after(*drafts: Draft | Event) -> TaskView:
 
 AT_WORK = 4
 """The ``seq`` of the last event before those given to :func:`fold`."""
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the file's write lock as another process would: our commits fail."""
+    other = sqlite3.connect(path, isolation_level=None, timeout=0.0)
+    try:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
+    finally:
+        other.close()
+
+
+def texts(recorded: Sequence[Recorded]) -> list[str]:
+    return [each.event.text for each in recorded if isinstance(each.event, AgentText)]

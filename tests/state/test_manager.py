@@ -2,22 +2,18 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 
-from conductor_tui.domain.agent_events import AgentLog, AgentText
+from conductor_tui.domain.agent_events import AgentText
 from conductor_tui.domain.errors import IllegalTransition, StateError
 from conductor_tui.domain.events import (
-    AttemptFinished,
     BreakpointRaised,
     Draft,
     FileChanged,
     Notice,
-    Recorded,
     RunFinished,
     RunInterrupted,
     RunStarted,
@@ -26,9 +22,8 @@ from conductor_tui.domain.events import (
     TaskQueued,
     TaskWaiting,
 )
-from conductor_tui.domain.values import Answer, BreakpointKind, Phase, TaskStatus, Usage, WaitReason
+from conductor_tui.domain.values import Answer, BreakpointKind, Phase, TaskStatus, WaitReason
 from conductor_tui.domain.views import Snapshot
-from conductor_tui.state import rows, writer
 from conductor_tui.state.manager import StateManager
 from conductor_tui.state.snapshot import reduce
 from tests.state.build import OTHER_RUN, RUN, ManualClock, at_work, begin, queue, raised, resolved
@@ -40,22 +35,6 @@ WAITING = Draft(TaskWaiting(WaitReason.LIMIT), "a")
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / ".conductor" / "state.db"
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold the file's write lock as another process would: our commits fail."""
-    other = sqlite3.connect(path, isolation_level=None, timeout=0.0)
-    try:
-        other.execute("BEGIN IMMEDIATE")
-        yield
-        other.execute("ROLLBACK")
-    finally:
-        other.close()
-
-
-def texts(recorded: Sequence[Recorded]) -> list[str]:
-    return [each.event.text for each in recorded if isinstance(each.event, AgentText)]
 
 
 async def test_the_state_is_empty_before_any_run(path: Path) -> None:
@@ -111,6 +90,17 @@ async def test_the_second_run_starts_from_nothing(path: Path) -> None:
     async with StateManager.open(path) as state:
         assert state.snapshot.run is not None
         assert state.snapshot.run.id == OTHER_RUN
+
+
+async def test_a_large_plan_is_one_operation(path: Path) -> None:
+    names = [f"task-{number}" for number in range(300)]
+    async with StateManager.open(path) as state:
+        recorded = await state.begin(RUN, begin(*names))
+        assert [each.seq for each in recorded] == list(range(1, 302))
+        before = state.snapshot
+    async with StateManager.open(path) as state:
+        assert state.snapshot == before
+        assert [task.id for task in state.snapshot.in_order()] == names
 
 
 async def test_a_second_run_like_the_first_is_written_too(path: Path) -> None:
@@ -269,62 +259,6 @@ async def test_a_cancelled_caller_of_something_illegal_is_no_trouble(path: Path)
     assert trouble == []
 
 
-async def test_lines_are_written_in_order_with_the_next_record(path: Path) -> None:
-    async with StateManager.open(path, note_delay_s=3600) as state:
-        await state.begin(RUN, [*begin("a"), *at_work("a")])
-        for number in range(10):
-            await state.note(Draft(AgentText(str(number)), "a", 1, number))
-        assert state.snapshot.seq == 4
-        (recorded,) = await state.record(Draft(TaskPhase(Phase.WORKING), "a"))
-        assert recorded.seq == 15
-        told = await state.history(RUN, since=4)
-        assert texts(told) == [str(number) for number in range(10)]
-        assert [each.seq for each in told] == list(range(5, 16))
-
-
-async def test_lines_are_written_without_any_record(path: Path) -> None:
-    async with StateManager.open(path, note_delay_s=0.01) as state:
-        await state.begin(RUN, [*begin("a"), *at_work("a")])
-        await state.note(LINE)
-        async for snapshot in state.follow():
-            if snapshot.seq == 5:
-                break
-        assert texts(await state.history(RUN)) == ["hello"]
-
-
-async def test_many_lines_do_not_wait_for_the_delay(path: Path) -> None:
-    async with StateManager.open(path, note_delay_s=3600) as state:
-        await state.begin(RUN, [*begin("a"), *at_work("a")])
-        for _ in range(writer.NOTE_ROWS):
-            await state.note(LINE)
-        async for snapshot in state.follow():
-            if snapshot.seq == 4 + writer.NOTE_ROWS:
-                break
-
-
-@pytest.mark.parametrize("how", ["flush", "close"])
-async def test_lines_are_flushed(path: Path, how: str) -> None:
-    async with StateManager.open(path, note_delay_s=3600) as state:
-        await state.begin(RUN, [*begin("a"), *at_work("a")])
-        await state.note(LINE, LINE)
-        if how == "flush":
-            await state.flush()
-            assert state.snapshot.seq == 6
-    async with StateManager.open(path) as state:
-        assert state.snapshot.seq == 6
-
-
-async def test_illegal_lines_are_dropped_and_counted(path: Path) -> None:
-    async with StateManager.open(path) as state:
-        await state.begin(RUN, [*begin("a"), *at_work("a")])
-        await state.note(LINE)
-        await state.note(Draft(AgentText("who?"), "nobody", 1))
-        await state.note(LINE, Draft(TaskPhase(Phase.WORKING), "nobody"))
-        await state.note(LINE)
-        await state.flush()
-        assert (state.dropped, state.snapshot.seq) == (2, 6)
-
-
 async def test_what_json_cannot_hold_is_the_caller_s_error(path: Path) -> None:
     async with StateManager.open(path) as state:
         await state.begin(RUN, begin("a"))
@@ -334,119 +268,6 @@ async def test_what_json_cannot_hold_is_the_caller_s_error(path: Path) -> None:
         with pytest.raises(TypeError):
             await state.note(bad)
         assert (await state.record(Draft(Notice("info", "x"))))[0].seq == 3
-
-
-async def test_a_full_queue_makes_lines_wait_but_not_records(path: Path) -> None:
-    async with StateManager.open(path) as state:
-        await state.begin(RUN, [*begin("a"), *at_work("a")])
-        async with asyncio.TaskGroup() as group:
-            with locked(path):
-                await state.note(*[LINE] * writer.QUEUE_ROWS)  # the writer is stuck with these
-                await state.note(*[LINE] * writer.QUEUE_ROWS)
-                more = [group.create_task(state.note(LINE)) for _ in range(5)]
-                await asyncio.sleep(0)
-                assert not any(task.done() for task in more)
-                asked = group.create_task(state.record(Draft(TaskPhase(Phase.WORKING), "a")))
-                await asyncio.sleep(0)
-        (recorded,) = await asked
-        assert recorded.seq == 5 + 2 * writer.QUEUE_ROWS
-        await state.flush()
-        assert state.snapshot.seq == 10 + 2 * writer.QUEUE_ROWS
-
-
-async def test_large_lines_fill_the_queue_too(path: Path) -> None:
-    huge = Draft(AgentLog("x" * writer.QUEUE_BYTES), "a", 1)
-    async with StateManager.open(path, note_delay_s=3600) as state:
-        await state.begin(RUN, [*begin("a"), *at_work("a")])
-        await state.note(huge)
-        async with asyncio.TaskGroup() as group:
-            more = group.create_task(state.note(LINE))
-            await asyncio.sleep(0)
-            assert not more.done()
-            await state.flush()
-        await state.flush()
-        assert state.snapshot.seq == 6
-
-
-async def test_a_failed_commit_is_told_and_can_be_repeated(path: Path) -> None:
-    async with StateManager.open(path, busy_timeout_s=0.01, note_delay_s=3600) as state:
-        await state.begin(RUN, [*begin("a"), *at_work("a")])
-        before = state.snapshot
-        for text in ("one", "two", "three"):
-            await state.note(Draft(AgentText(text), "a", 1))
-        with locked(path):
-            with pytest.raises(StateError, match="locked") as caught:
-                await state.record(Draft(TaskPhase(Phase.WORKING), "a"))
-            assert "try again" in caught.value.mend
-            for _ in range(2):
-                with pytest.raises(StateError, match="locked"):
-                    await state.flush()
-            assert state.snapshot is before
-        (recorded,) = await state.record(Draft(TaskPhase(Phase.WORKING), "a"))
-        assert recorded.seq == 8
-        assert texts(await state.history(RUN)) == ["one", "two", "three"]
-
-
-async def test_lines_that_could_not_be_written_are_tried_again(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(writer, "RETRY_S", 0.02)
-    async with StateManager.open(path, busy_timeout_s=0.01, note_delay_s=0.01) as state:
-        await state.begin(RUN, [*begin("a"), *at_work("a")])
-        with locked(path):
-            await state.note(*[LINE] * writer.QUEUE_ROWS)
-            with pytest.raises(StateError, match="locked"):
-                await fill(state)
-        async for snapshot in state.follow():
-            if snapshot.seq >= 4 + writer.QUEUE_ROWS:
-                break
-        await state.note(LINE)
-
-
-async def fill(state: StateManager) -> None:
-    """Bring lines for ever: they wait for room, until the disk is known to take nothing."""
-    while True:
-        await state.note(LINE)
-        await asyncio.sleep(0)
-
-
-async def test_lines_have_a_last_chance_at_the_end(path: Path) -> None:
-    async with StateManager.open(path, busy_timeout_s=0.01, note_delay_s=3600) as state:
-        await state.begin(RUN, [*begin("a"), *at_work("a")])
-        await state.note(LINE)
-        with locked(path), pytest.raises(StateError, match="locked"):
-            await state.flush()
-    async with StateManager.open(path) as state:
-        assert texts(await state.history(RUN)) == ["hello"]
-
-
-async def test_lines_that_are_lost_at_the_end_are_told(path: Path) -> None:
-    async def lose() -> None:
-        async with StateManager.open(path, busy_timeout_s=0.01, note_delay_s=3600) as state:
-            await state.begin(RUN, [*begin("a"), *at_work("a")])
-            for _ in range(3):
-                await state.note(LINE)
-            keep_locked(path)
-
-    with pytest.raises(StateError, match=r"3 output lines were not kept: .*locked"):
-        await lose()
-
-
-def keep_locked(path: Path) -> None:
-    """Lock the file until the test is over."""
-    other = sqlite3.connect(path, isolation_level=None, timeout=0.0)
-    other.execute("BEGIN IMMEDIATE")
-    KEPT.append(other)
-
-
-KEPT: list[sqlite3.Connection] = []
-
-
-@pytest.fixture(autouse=True)
-def let_go() -> Iterator[None]:
-    yield
-    while KEPT:
-        KEPT.pop().close()
 
 
 async def test_time_never_goes_back_within_a_run(path: Path) -> None:
@@ -469,101 +290,3 @@ async def test_times_are_utc_with_microseconds(path: Path) -> None:
         (first, _) = await state.begin(RUN, begin("a"))
         assert first.ts == "2026-11-20T10:00:00.000012Z"
         assert datetime.fromisoformat(first.ts) == moment.astimezone(UTC)
-
-
-async def test_an_error_of_the_block_comes_out_as_it_is(path: Path) -> None:
-    async def fail() -> None:
-        async with StateManager.open(path) as state:
-            await state.begin(RUN, begin("a"))
-            await state.record(*at_work("a"))
-            await state.note(LINE)
-            raise KeyError("mine")
-
-    with pytest.raises(KeyError, match="mine"):
-        await fail()
-    async with StateManager.open(path) as state:
-        assert state.snapshot.seq == 5
-
-
-async def test_a_cancelled_block_is_cancelled_and_flushed(path: Path) -> None:
-    inside = asyncio.Event()
-
-    async def block() -> None:
-        async with StateManager.open(path, note_delay_s=3600) as state:
-            await state.begin(RUN, [*begin("a"), *at_work("a")])
-            await state.note(LINE)
-            inside.set()
-            await asyncio.Event().wait()
-
-    async with asyncio.TaskGroup() as group:
-        task = group.create_task(block())
-        await inside.wait()
-        task.cancel()
-    assert task.cancelled()
-    async with StateManager.open(path) as state:
-        assert state.snapshot.seq == 5
-
-
-async def test_a_closed_state_says_so(path: Path) -> None:
-    async with StateManager.open(path) as state:
-        await state.begin(RUN, begin("a"))
-    with pytest.raises(StateError, match="closed"):
-        await state.record(Draft(Notice("info", "x")))
-    with pytest.raises(StateError, match="closed"):
-        await state.note(Draft(Notice("info", "x")))
-    with pytest.raises(StateError, match="closed"):
-        await state.history(RUN)
-    assert state.snapshot.seq == 2
-
-
-async def test_a_fault_of_the_writer_itself_ends_the_block(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def broken(*_: object) -> None:
-        raise ZeroDivisionError
-
-    async def break_it() -> None:
-        async with StateManager.open(path) as state:
-            await state.begin(RUN, begin("a"))
-            monkeypatch.setattr(rows, "changed_rows", broken)
-            await state.record(Draft(Notice("info", "x")))
-
-    with pytest.raises(BaseExceptionGroup) as caught:
-        await break_it()
-    assert caught.group_contains(ZeroDivisionError)
-    monkeypatch.undo()
-    async with StateManager.open(path) as state:
-        assert state.snapshot.seq == 2
-
-
-async def test_history_is_filtered(path: Path) -> None:
-    async with StateManager.open(path) as state:
-        await state.begin(RUN, begin("a", "b"))
-        await state.record(*at_work("a"))
-        await state.record(*at_work("b"))
-        await state.record(Draft(AttemptFinished(True, "ok", Usage(), None, 0), "b", 1))
-
-        assert seqs(await state.history(RUN)) == list(range(1, 9))
-        assert seqs(await state.history(RUN, since=5)) == [6, 7, 8]
-        assert seqs(await state.history(RUN, task="b")) == [3, 6, 7, 8]
-        some = ["attempt.started", "task.queued"]
-        assert seqs(await state.history(RUN, types=some)) == [2, 3, 5, 7]
-        assert seqs(await state.history(RUN, types=[])) == []
-        assert seqs(await state.history(RUN, limit=2)) == [1, 2]
-        assert seqs(await state.history(RUN, limit=0)) == []
-        assert seqs(await state.history(RUN, since=3, task="b", types=some, limit=5)) == [7]
-        assert await state.history("no-such-run") == []
-
-
-def seqs(recorded: Sequence[Recorded]) -> list[int]:
-    return [each.seq for each in recorded]
-
-
-async def test_a_long_history_is_read_whole(path: Path) -> None:
-    async with StateManager.open(path) as state:
-        await state.begin(RUN, [*begin("a"), *at_work("a")])
-        await state.note(*[LINE] * 1000)
-        await state.flush()
-        told = await state.history(RUN)
-        assert [each.seq for each in told] == list(range(1, 1005))
-        assert len(await state.history(RUN, since=100, limit=700)) == 700
