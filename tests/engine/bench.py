@@ -47,6 +47,7 @@ class Bench:
         self.host = FakeHost(self.bell)
         self.policy = Policy()
         self.prompts = Prompts()
+        self.random = Random(7)
         self.notices: tuple[str, ...] = ()
         self.state: StateManager
         self.conductor: Conductor
@@ -162,7 +163,7 @@ class Bench:
             home="",
             resolve=str,
             now=self.clock,
-            random=Random(7),
+            random=self.random,
             options=options,
             judge={"provider": "none"},
             notices=self.notices,
