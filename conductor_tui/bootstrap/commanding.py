@@ -58,7 +58,7 @@ def add_task(directory: Path, values: Mapping[str, Any]) -> Mapping[str, Any]:
 
 async def _add_task(directory: Path, values: Mapping[str, Any]) -> Mapping[str, Any]:
     root = await find_root(directory)
-    settings = load_settings_for(root, RunRequest(directory))
+    settings = await asyncio.to_thread(load_settings_for, root, RunRequest(directory))
     known = await _known_tasks(root / STATE_FOLDER / STATE_FILE)
     task = make_task(
         values,

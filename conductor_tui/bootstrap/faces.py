@@ -7,9 +7,8 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 from conductor_tui.batch.printers import JsonPrinter, LinePrinter, Paint
@@ -18,12 +17,10 @@ from conductor_tui.batch.runner import BatchRequest
 from conductor_tui.batch.runner import run_batch as drive_batch
 from conductor_tui.bootstrap.loop import run
 from conductor_tui.bootstrap.reading import read_status
-from conductor_tui.bootstrap.workshop import RunRequest, Workshop, open_workshop, read_tasks
+from conductor_tui.bootstrap.workshop import RunRequest, open_workshop, read_tasks
 from conductor_tui.demo import create_sample
 from conductor_tui.demo.words import farewell, greeting
-from conductor_tui.domain.commands import AddTasks
 from conductor_tui.domain.errors import EXIT_OK, UsageError
-from conductor_tui.domain.task import Task
 
 FRAMES_A_SECOND = "240"
 """How often Textual may paint: a fine grid lets a key be seen at once, while floods of log lines
@@ -67,33 +64,12 @@ def run_app(request: RunRequest) -> int:
 
 
 async def _app(request: RunRequest) -> int:
-    from conductor_tui.app import (  # textual: the headless faces never load it
-        TEMPLATE,
-        ConductorApp,
-    )
+    from conductor_tui.bootstrap.app_face import opened_app  # textual: the headless never load it
 
-    async with open_workshop(request) as workshop:
-        tasks = [] if request.plan is None else await read_tasks(request, workshop)
-        app = ConductorApp(
-            workshop.state,
-            workshop.commands,
-            repository=workshop.repository.name,
-            template=replace(TEMPLATE, agent=workshop.settings.default_agent),
-            detach=request.detach,
-        )
-        async with workshop.serving(), workshop.conductor.running():
-            await _open_run(workshop, tasks)
-            with _signals_close(app.exit):
-                await app.run_async()
-        return EXIT_OK
-
-
-async def _open_run(workshop: Workshop, tasks: Sequence[Task]) -> None:
-    """Go on with the open run if there is one, and queue the plan's tasks that it does not know."""
-    if workshop.conductor.has_open_run:
-        await workshop.conductor.resume()
-    if tasks:
-        await workshop.commands.send(AddTasks(tuple(tasks), known="skip"))
+    async with opened_app(request) as (app, _):
+        with _signals_close(app.exit):
+            await app.run_async()
+    return EXIT_OK
 
 
 @contextmanager

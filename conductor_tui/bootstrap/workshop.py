@@ -7,7 +7,7 @@ import os
 import random
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -89,10 +89,13 @@ class Workshop:
     conductor: Conductor
     commands: Commands
 
-    def serving(self) -> AbstractAsyncContextManager[None]:
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[None]:
         """Answer other processes as long as the block is open."""
-        folder = self.repository / STATE_FOLDER
-        return ControlServer(self.state, self.commands).serving(folder, Path(socket_path()))
+        socket = Path(await asyncio.to_thread(socket_path))
+        server = ControlServer(self.state, self.commands)
+        async with server.serving(self.repository / STATE_FOLDER, socket):
+            yield
 
 
 @asynccontextmanager
@@ -107,7 +110,7 @@ async def open_workshop(request: RunRequest) -> AsyncIterator[Workshop]:
     async with AsyncExitStack() as stack:
         host = await stack.enter_async_context(LocalHost())
         spaces, repository = await look_at(host, request.directory)
-        settings = load_settings_for(repository, request)
+        settings = await asyncio.to_thread(load_settings_for, repository, request)
         await spaces.preflight()
         await asyncio.to_thread(exclude, spaces.site.repository)
         folder = repository / STATE_FOLDER
@@ -139,7 +142,7 @@ async def _tools(
         ),
         host=host,
         folder=folder,
-        prompts=Prompts(),
+        prompts=await asyncio.to_thread(Prompts),
         policy=permission_policy(settings),
         home=env.get("HOME", ""),
         resolve=os.path.realpath,

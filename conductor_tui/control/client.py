@@ -66,7 +66,7 @@ async def follow(folder: Path, run: str, since: int) -> AsyncIterator[Recorded]:
 
 async def _connect(folder: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     try:
-        told = json.loads((folder / CONTROL_FILE).read_text())
+        told = json.loads(await asyncio.to_thread((folder / CONTROL_FILE).read_text))
         return await asyncio.open_unix_connection(str(told["socket"]), limit=LINE_LIMIT)
     except (OSError, ValueError, KeyError) as error:
         raise NoConductor("no conductor runs on this repository") from error

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.external.main_job import Json, bash, git, holds, integration, merges, task_script, write
+from tests.external.main_job import bash, git, holds, integration, merges, task_script, write
 from tests.support.messages_api import MessagesServer
 from tests.support.model_script import ModelScript, Usage, say
-from tests.support.proc import Batch, carriers, of, wait_until
+from tests.support.proc import Batch, Json, carriers, of, wait_until
 
 GATE = "go on"
 SPAWN = "setsid sleep 300 >/dev/null 2>&1 &"
