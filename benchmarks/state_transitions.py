@@ -45,7 +45,9 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 def show(name: str, times: Sequence[float]) -> None:
     """Print the percentiles of one measurement."""
-    figures = "  ".join(f"p{share * 100:.0f} {percentile(times, share):7.2f}" for share in (0.5, 0.95))
+    figures = "  ".join(
+        f"p{share * 100:.0f} {percentile(times, share):7.2f}" for share in (0.5, 0.95)
+    )
     print(f"{name:<46} {figures}  ms  ({len(times)} times)")  # noqa: T201
 
 

@@ -236,11 +236,8 @@ class _Opening(AbstractAsyncContextManager[StateManager]):
                 await owned.writer.close()
             finally:
                 owned.live.close()
-                if isinstance(error, asyncio.CancelledError):
-                    # Cancelled from outside, or by the group because the writer broke.
-                    await owned.group.__aexit__(kind, error, trace)
-                else:
-                    await owned.group.__aexit__(None, None, None)
+                # Told of no error: what the block raised goes on by itself, unwrapped.
+                await owned.group.__aexit__(None, None, None)
         if error is None and owned.writer.fault is not None:
             raise StateError(
                 f"{owned.writer.dropped} output lines were not kept: {owned.writer.fault.message}",
