@@ -204,7 +204,9 @@ class Dashboard(Screen[None]):
         desk = self._desk()
         command = await flows.resolve(desk, given)
         if command is None or not await self._send(desk, command):
-            self.breakpoints.release(given.point)
+            self.breakpoints.release(given.point, show=True)
+        elif given.answer in flows.STAYS_OPEN:
+            self.breakpoints.release(given.point, show=False)
 
     @work(exclusive=True, group="leave")
     async def _ask_to_leave(self) -> None:

@@ -26,7 +26,7 @@ from conductor_tui.domain.commands import (
 )
 from conductor_tui.domain.task import Task
 from conductor_tui.domain.values import Answer, BreakpointKind, TaskStatus
-from conductor_tui.domain.views import Snapshot, TaskView
+from conductor_tui.domain.views import BreakpointView, Snapshot, TaskView
 from conductor_tui.screens.dialogs import AddTask, AskText, Confirm, NewTask, Tell
 from conductor_tui.widgets import plain, words
 from conductor_tui.widgets.breakpoint_panel import BreakpointPanel
@@ -150,6 +150,10 @@ FLOWS: Mapping[str, Flow] = {
 """Name of an action → what leads to its command."""
 
 
+STAYS_OPEN = frozenset({Answer.TAKE_OVER, Answer.WAIT})
+"""Answers after which a breakpoint waits on for another one."""
+
+
 async def resolve(desk: Desk, given: BreakpointPanel.Answered) -> Command | None:
     """Return the command of an answer; accepting red checks is asked twice."""
     point = desk.picture.breakpoints.get(given.point)
@@ -158,7 +162,7 @@ async def resolve(desk: Desk, given: BreakpointPanel.Answered) -> Command | None
         point is not None
         and given.answer is Answer.APPROVE
         and point.kind is BreakpointKind.RESULT
-        and (red := red_checks(desk.picture.tasks.get(point.task or "")))
+        and (red := red_checks(point, desk.picture.tasks.get(point.task or "")))
     ):
         text = "Red: " + ", ".join(red) + "\nIt is recorded that you accepted it all the same."
         title = (
@@ -170,8 +174,11 @@ async def resolve(desk: Desk, given: BreakpointPanel.Answered) -> Command | None
     return ResolveBreakpoint(given.point, given.answer, given.text, given.changed, force)
 
 
-def red_checks(task: TaskView | None) -> list[str]:
-    """Return the checks of a task's newest attempt whose last run failed."""
+def red_checks(point: BreakpointView, task: TaskView | None) -> list[str]:
+    """Return the checks that are red: as the evidence says, else by the newest attempt."""
+    told = point.evidence.get("red")
+    if isinstance(told, (list, tuple)):
+        return [plain.line(str(check)) for check in told]
     if task is None or task.attempt is None:
         return []
     last = {check.check: check.ok for check in task.attempt.checks}

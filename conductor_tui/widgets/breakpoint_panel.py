@@ -141,10 +141,13 @@ class BreakpointPanel(Pane):
             point_id = ids[(place + 1) % len(ids)]
         self._show(point_id)
 
-    def release(self, point_id: str) -> None:
-        """Ask again: the answer could not be given."""
+    def release(self, point_id: str, *, show: bool) -> None:
+        """Let a breakpoint be answered again: its answer failed, or leaves it open."""
         self._sent.discard(point_id)
-        self._show(point_id)
+        if show:
+            self._show(point_id)
+        else:
+            self._go_on()
 
     def action_answer(self, word: str) -> None:
         """Take an answer, or ask for the words that go with it."""

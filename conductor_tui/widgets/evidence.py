@@ -44,6 +44,8 @@ def evidence_rows(evidence: Mapping[str, Any], width: int, already: str = "") ->
     for name, value in evidence.items():
         if value in (None, "", (), [], {}) or (isinstance(value, str) and value.strip() in already):
             continue
+        if name == "red" and "checks" in evidence:
+            continue
         rows += _piece(str(name), value, width, already)
     return rows
 
@@ -56,6 +58,9 @@ def _piece(name: str, value: object, width: int, already: str) -> list[Row]:
         return _words(name, value, width)
     if isinstance(value, Sequence):
         return _list(name, value, width)
+    if isinstance(value, bool):
+        glyph, look = ("✓", "ok") if value else ("✗", "bad")
+        return [Row(((f"  {glyph} ", look), (plain.exact_line(name), look)))]
     return [_pair(name, as_json(value, indent=None))]
 
 

@@ -198,6 +198,33 @@ async def test_an_answer_that_was_refused_is_asked_again() -> None:
         assert panel.current.id == "bp-1"
 
 
+async def test_the_evidence_says_which_checks_are_red() -> None:
+    evidence = {"red": ["pytest -q"], "checks": {"ruff check": True, "pytest -q": False}}
+    options = ("approve", "retry")
+    point = make_point(kind=BreakpointKind.RESULT, evidence=evidence, options=options)
+    async with opened(snapshot_of(make_task("http-retry"), points=(point,))) as table:
+        await focus(table)
+        rows = table.dashboard.breakpoints.rows()
+        text = [rows.row(n, 60).text.strip() for n in range(rows.row_count())]
+        assert text[-3:] == ["checks", "✓ ruff check", "✗ pytest -q"]
+        await table.press("y")
+        assert isinstance(table.app.screen, Confirm)
+        await table.press("y")
+        assert table.sink.sent == [ResolveBreakpoint("bp-1", Answer.APPROVE, force=True)]
+
+
+async def test_what_was_taken_over_can_be_answered_afterwards() -> None:
+    async with opened(asking(BreakpointKind.RESULT)) as table:
+        await focus(table)
+        await table.press("o", "escape")
+        table.pass_grace()
+        await table.press("y")
+        assert table.sink.sent == [
+            ResolveBreakpoint("bp-1", Answer.TAKE_OVER),
+            ResolveBreakpoint("bp-1", Answer.APPROVE),
+        ]
+
+
 async def test_an_ask_cannot_hide_a_part_of_itself() -> None:
     point = make_point(ask="Bash: \x1b]0;rm -rf ~\x07ls", reason="", suggestions=())
     async with opened(snapshot_of(make_task("http-retry"), points=(point,))) as table:

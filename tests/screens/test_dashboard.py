@@ -306,6 +306,27 @@ async def test_hostile_words_reach_no_pane_as_more_than_letters() -> None:
         assert "[bold]x[/bold] [/oops]" in shown
 
 
+async def test_what_the_mouse_selects_is_copied_as_it_was_said() -> None:
+    async with opened(snapshot_of(*four_at_work()), some_talk()) as table:
+        await table.pilot.pause(0.3)
+        rows = table.dashboard.query_one(LogRows)
+        await table.pilot.mouse_down(rows, offset=(13, 1))
+        await table.pilot.hover(rows, offset=(30, 2))
+        await table.pilot.mouse_up(rows, offset=(30, 2))
+        await table.press("ctrl+c")
+        words = "The server names the delay in Retry-After, in seconds or as a date."
+        assert table.app.clipboard == words
+
+
+async def test_a_click_selects_and_two_open() -> None:
+    async with opened(snapshot_of(*four_at_work())) as table:
+        await table.pilot.click("#queue-rows", offset=(4, 3))
+        assert queue(table).chosen == "docs-tour"
+        await table.pilot.click("#queue-rows", offset=(4, 3), times=2)
+        await table.settle()
+        assert isinstance(on_top(table), TaskDetail)
+
+
 async def test_details_and_help_open_and_close() -> None:
     async with opened(snapshot_of(*four_at_work())) as table:
         await choose(table, "old-parser")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Input, TextArea
 
 from conductor_tui.app import ConductorApp
 from conductor_tui.domain.events import Recorded
@@ -45,7 +46,9 @@ def app_on(state: str, theme: str) -> ConductorApp:
 
 
 async def at_rest(pilot: Pilot[None]) -> None:
-    """Wait for the diff and the log to be drawn, and for cursors to stand."""
+    """Wait for the diff and the log to be drawn, and let no cursor blink."""
+    for field in (*pilot.app.screen.query(Input), *pilot.app.screen.query(TextArea)):
+        field.cursor_blink = False
     for _ in range(3):
         await pilot.pause(0.15)
 
