@@ -44,8 +44,7 @@ async def run_batch(conductor: Conductor, request: BatchRequest, printer: Printe
     """
     check_request(conductor, request)
     if request.tasks is None and not conductor.has_open_run:
-        run = conductor.snapshot.run
-        return EXIT_LIMIT if run is None or run.exit_code is None else run.exit_code
+        return await _show_end(conductor, printer)
     since = conductor.snapshot.seq if conductor.has_open_run else 0
     with _signals_end(conductor):
         async with asyncio.TaskGroup() as group:
@@ -55,6 +54,17 @@ async def run_batch(conductor: Conductor, request: BatchRequest, printer: Printe
                 printing = group.create_task(_print(events, printer))
                 await _until_end(conductor, request)
             return await printing
+
+
+async def _show_end(conductor: Conductor, printer: Printer) -> int:
+    """Print how the newest run, which is closed, ended; return its exit code."""
+    run = conductor.snapshot.run
+    if run is None:
+        return EXIT_LIMIT
+    ends = await conductor.tools.state.history(run.id, types=(RunFinished.type,))
+    for recorded in ends[-1:]:
+        printer.show(recorded)
+    return EXIT_LIMIT if run.exit_code is None else run.exit_code
 
 
 def check_request(conductor: Conductor, request: BatchRequest) -> None:

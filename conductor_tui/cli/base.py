@@ -12,10 +12,13 @@ from typing import Any, TypeVar
 
 import click
 
-from conductor_tui.domain.errors import ConductorError, FileFaults
+from conductor_tui.domain.errors import ConductorError, FileFaults, UsageError
 
 PLAN_COMMAND = "run"
 """What a first word that is no command belongs to: it is a plan."""
+
+LATER = frozenset({"bus", "calibrate", "checkpoint", "gc", "metrics", "rescue", "rollback"})
+"""Words of the contract that are to come: they are not taken for plans."""
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -54,6 +57,8 @@ class ConductorGroup(click.Group):
         before: list[str] = []
         while rest[:1] == ["-C"] and len(rest) > 1:
             before += [rest.pop(0), rest.pop(0)]
+        if rest and rest[0] in LATER:
+            raise UsageError(f"`conductor {rest[0]}` is not part of this version yet")
         if rest and (rest[0] in self._places or rest[0] in ("--help", "-h", "--version")):
             return [*before, *rest]
         return [*before, PLAN_COMMAND, *rest]
