@@ -18,7 +18,7 @@ from conductor_tui.supervision.permissions import (
     rule_for,
 )
 
-CWD = "/work/space"
+CWD = "/srv/space"
 HOME = "/home/ada"
 
 
@@ -28,44 +28,44 @@ def verdict(policy: Policy, tool: str, **given: Any) -> Verdict | None:
 
 PATHS = [
     # rule, tool, path, whether the rule means it
-    ("Read", "Read", "/work/space/a.py", True),
+    ("Read", "Read", "/srv/space/a.py", True),
     ("Read", "Read", "a.py", True),
     ("Read", "Read", "/etc/passwd", False),
-    ("Read", "Read", "/work/space/../other/a", False),
-    ("Read", "Read", "/work/spaceship/a", False),
+    ("Read", "Read", "/srv/space/../other/a", False),
+    ("Read", "Read", "/srv/spaceship/a", False),
     ("Read", "Read", "../../etc/passwd", False),
     ("Read", "Read", "~/.ssh/id_ed25519", False),
     ("Read", "Read", "/proc/self/cwd/../x", False),
-    ("Read", "Read", "/work/space/a\0b", False),
-    ("Read(src/**)", "Read", "/work/space/src/a/b.py", True),
-    ("Read(src/**)", "Read", "/work/space/lib/src.py", False),
-    ("Read(src/**)", "Read", "/work/space/src/../.env", False),
-    ("Read(src/**)", "Read", "//work/space/src/a", True),
-    ("Read(./src/**)", "Read", "/work/space/src/a", True),
-    ("Read(/src)", "Read", "/work/space/src/a", True),
-    ("Read(/src)", "Read", "/work/space/lib/src/a", False),
-    ("Read(*.md)", "Read", "/work/space/docs/a.md", True),
+    ("Read", "Read", "/srv/space/a\0b", False),
+    ("Read(src/**)", "Read", "/srv/space/src/a/b.py", True),
+    ("Read(src/**)", "Read", "/srv/space/lib/src.py", False),
+    ("Read(src/**)", "Read", "/srv/space/src/../.env", False),
+    ("Read(src/**)", "Read", "//srv/space/src/a", True),
+    ("Read(./src/**)", "Read", "/srv/space/src/a", True),
+    ("Read(/src)", "Read", "/srv/space/src/a", True),
+    ("Read(/src)", "Read", "/srv/space/lib/src/a", False),
+    ("Read(*.md)", "Read", "/srv/space/docs/a.md", True),
     ("Read(*.md)", "Read", "/etc/a.md", False),
     ("Read(//etc/**)", "Read", "/etc/ssh/config", True),
-    ("Read(//etc/**)", "Read", "/work/space/../../etc/hosts", True),
-    ("Read(//etc/**)", "Read", "/work/space/etc/hosts", False),
+    ("Read(//etc/**)", "Read", "/srv/space/../../etc/hosts", True),
+    ("Read(//etc/**)", "Read", "/srv/space/etc/hosts", False),
     ("Read(//**)", "Read", "/proc/self/root/etc/passwd", False),
     ("Read(~/notes/**)", "Read", "/home/ada/notes/a", True),
     ("Read(~/notes/**)", "Read", "~/notes/a", True),
     ("Read(~/notes/**)", "Read", "/home/bob/notes/a", False),
-    ("Read(src/**)", "Grep", "/work/space/src", True),
-    ("Read(src/**)", "Grep", "/work/space", False),
-    ("Read(*.py)", "Grep", "/work/space/src", False),
-    ("Read", "LS", "/work/space", True),
+    ("Read(src/**)", "Grep", "/srv/space/src", True),
+    ("Read(src/**)", "Grep", "/srv/space", False),
+    ("Read(*.py)", "Grep", "/srv/space/src", False),
+    ("Read", "LS", "/srv/space", True),
     ("Read", "LS", "/", False),
-    ("Edit", "Write", "/work/space/a", True),
-    ("Edit", "MultiEdit", "/work/space/a", True),
-    ("Edit", "Read", "/work/space/a", False),
-    ("Edit(docs/**)", "Write", "/work/space/docs/a", True),
-    ("Edit(docs/**)", "Write", "/work/space/src/a", False),
-    ("Write", "Edit", "/work/space/a", False),
-    ("Read", "Write", "/work/space/a", False),
-    ("*", "Read", "/work/space/a", True),
+    ("Edit", "Write", "/srv/space/a", True),
+    ("Edit", "MultiEdit", "/srv/space/a", True),
+    ("Edit", "Read", "/srv/space/a", False),
+    ("Edit(docs/**)", "Write", "/srv/space/docs/a", True),
+    ("Edit(docs/**)", "Write", "/srv/space/src/a", False),
+    ("Write", "Edit", "/srv/space/a", False),
+    ("Read", "Write", "/srv/space/a", False),
+    ("*", "Read", "/srv/space/a", True),
 ]
 
 
@@ -77,17 +77,17 @@ def test_paths_that_a_rule_allows(rule: str, tool: str, path: str, means: bool) 
 
 
 DENIED_PATHS = [
-    ("Read(.env)", "Read", "/work/space/.env", True),
-    ("Read(.env)", "Read", "/work/space/deep/.env", True),
-    ("Read(.env)", "Read", "/work/space/src/../.env", True),
+    ("Read(.env)", "Read", "/srv/space/.env", True),
+    ("Read(.env)", "Read", "/srv/space/deep/.env", True),
+    ("Read(.env)", "Read", "/srv/space/src/../.env", True),
     ("Read(.env)", "Read", "./x/..//.env", True),
-    ("Read(.env)", "Read", "/work/space/.envrc", False),
-    ("Read(.env)", "Grep", "/work/space/.env", True),
-    ("Read(secrets/**)", "Grep", "/work/space/secrets", True),
-    ("Read(secrets/**)", "Grep", "/work/space", False),
+    ("Read(.env)", "Read", "/srv/space/.envrc", False),
+    ("Read(.env)", "Grep", "/srv/space/.env", True),
+    ("Read(secrets/**)", "Grep", "/srv/space/secrets", True),
+    ("Read(secrets/**)", "Grep", "/srv/space", False),
     ("Read(~/.ssh/**)", "Read", "/home/ada/.ssh/id", True),
     ("Edit", "Write", "/anywhere/at/all", True),
-    ("Edit(//etc/**)", "NotebookEdit", "/work/../etc/x.ipynb", True),
+    ("Edit(//etc/**)", "NotebookEdit", "/srv/../etc/x.ipynb", True),
 ]
 
 
@@ -107,7 +107,7 @@ def test_a_home_that_is_not_known_is_anybodys() -> None:
 
 def test_a_link_counts_by_where_it_leads_too() -> None:
     def resolve(path: str) -> str:
-        return path.replace("/work/space/link", "/etc")
+        return path.replace("/srv/space/link", "/etc")
 
     policy = Policy.of(allow=["Read"], deny=["Read(//etc/shadow)"])
     found = {
@@ -293,10 +293,10 @@ CALLS: list[tuple[str, dict[str, Any], str]] = [
     ("Bash", {"command": "git push origin main"}, "Bash(git push origin main)"),
     ("Bash", {"command": "ls *.py | wc > out"}, r"Bash(ls \*.py | wc > out)"),
     ("Bash", {"command": "echo (((' $X"}, "Bash(echo (((' $X)"),
-    ("Edit", {"file_path": "/work/space/a b/[x].py"}, r"Edit(/a b/\[x\].py)"),
+    ("Edit", {"file_path": "/srv/space/a b/[x].py"}, r"Edit(/a b/\[x\].py)"),
     ("Write", {"file_path": "/etc/hosts"}, "Edit(//etc/hosts)"),
     ("NotebookEdit", {"notebook_path": "n.ipynb"}, "Edit(/n.ipynb)"),
-    ("Read", {"file_path": "/work/space/#a!"}, "Read(/#a!)"),
+    ("Read", {"file_path": "/srv/space/#a!"}, "Read(/#a!)"),
     ("Grep", {"pattern": "x"}, "Grep"),
     ("Grep", {"pattern": "x", "path": "/etc"}, "Read(//etc)"),
     ("Glob", {"pattern": "/etc/*"}, r"Read(//etc/\*)"),
@@ -318,7 +318,7 @@ def test_always_makes_a_rule_that_allows_the_call(
 def test_always_allows_nothing_besides() -> None:
     policy = Policy().allowing(
         rule_for("Bash", {"command": "git push origin main"}),
-        rule_for("Edit", {"file_path": "/work/space/a*"}, CWD),
+        rule_for("Edit", {"file_path": "/srv/space/a*"}, CWD),
     )
     assert verdict(policy, "Bash", command="git push origin main --force") is None
     assert verdict(policy, "Bash", command="git push origin main; ls") is None

@@ -29,7 +29,7 @@ DENYING = Policy.of(allow=("Bash",), deny=("Bash(rm -rf *)",), ask=("Bash(git pu
 
 
 def ruling(policy: Policy, command: str) -> Ruling:
-    return judge(policy, "Bash", {"command": command}, "/work/space")
+    return judge(policy, "Bash", {"command": command}, "/srv/space")
 
 
 NOT_ALLOWED = [
