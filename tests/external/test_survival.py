@@ -13,6 +13,7 @@ from tests.external import main_job, survival_job
 from tests.support.external import external
 from tests.support.fingerprint import fingerprint
 from tests.support.messages_api import MessagesServer
+from tests.support.model_script import ModelScript, say
 from tests.support.proc import Json, batch, carriers, conductor, of, require_gapless, wait_until
 
 pytestmark = [pytest.mark.external, pytest.mark.timeout(120)]
@@ -109,3 +110,36 @@ def wait_for_words(spool: str, words: str, times: int = 1) -> None:
     """Wait until an agent's own program has written something so often."""
     file = Path(spool, "stdout")
     wait_until(lambda: file.read_text().count(words) >= times, f"{words} in {file}")
+
+
+@pytest.mark.parametrize("detach", [False, True])
+def test_an_answer_given_while_nobody_runs(detach: bool, repo: Path, tmp_path: Path) -> None:
+    tasks = [task for task in main_job.TASKS if task["id"] == "manual"]
+    main_job.prepare(repo, external("claude"), tasks=tasks)
+    command = main_job.bash(main_job.MANUAL)
+    # An agent that was killed is told of the answer, and has to ask once more.
+    told = [command, say("Written.")] if detach else [command, command, say("Written.")]
+    words = ["--on-breakpoint", "wait", *(["--detach"] if detach else [])]
+    with MessagesServer(ModelScript({"manual": main_job.task_script("manual", told)})) as server:
+        environment = main_job.environment(server, tmp_path)
+        with batch(repo, environment, "plan.yaml", *words) as run:
+            point = run.wait_for("breakpoint.raised")["data"]["id"]
+            run.wait_for("task.waiting")
+            run.end(signal.SIGKILL)
+            answered = conductor(repo, environment, "breakpoint", "resolve", point, "--approve")
+            assert answered.returncode == 0, answered.stderr
+            assert "next start" in answered.stderr
+            with batch(repo, environment, "--resume", *words) as resumed:
+                assert resumed.end() == 0, resumed.stderr
+        assert not server.unscripted
+        assert server.tool_results("manual")[-1].is_error is False
+        assert len(server.tool_results("manual")) == len(told) - 1
+        heard = server.prompts("manual")[1:]
+    assert [("was allowed meanwhile" in text) for text in heard] == ([] if detach else [True])
+    events = history(repo, environment)
+    require_gapless(events)
+    for kind in ("breakpoint.raised", "breakpoint.resolved", "task.completed"):
+        assert len(of(events, kind)) == 1
+    started = [event["data"]["resumed"] for event in of(events, "attempt.started")]
+    assert started == ([False] if detach else [False, True])
+    assert main_job.git(repo, "show", f"{main_job.integration(repo)}:docs/manual.md")

@@ -86,16 +86,23 @@ class Batch:
             self._changed.wait_for(lambda: found() or self._ended, timeout)
             if hits := found():
                 return hits[0]
-            kinds = [(event["type"], event["task"]) for event in self.events[-30:]]
-        raise AssertionError(f"no {kind} of {task} in {timeout:g} s: {kinds}\n{self.stderr}")
+        raise AssertionError(f"no {kind} of {task} in {timeout:g} s: {self._last()}")
 
     def end(self, number: signal.Signals | None = None, timeout: float = 30) -> int:
         """Send it a signal, if one is named; return its exit code once it has ended."""
         if number is not None:
             self.process.send_signal(number)
-        code = self.process.wait(timeout)
+        try:
+            code = self.process.wait(timeout)
+        except subprocess.TimeoutExpired as late:
+            raise AssertionError(f"still running: {self._last()}") from late
         self._reader.join(timeout)
         return code
+
+    def _last(self) -> str:
+        """What it printed last, for a failure's words."""
+        told = [json.dumps([e["type"], e["task"], e["data"]])[:300] for e in self.events[-25:]]
+        return "\n".join([*told, self.stderr])
 
 
 @contextmanager
