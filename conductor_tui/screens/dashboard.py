@@ -50,7 +50,7 @@ class Dashboard(Screen[None]):
     """Owns what the panes share; turns what they post into commands."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(EVERYWHERE)]
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = layout.WIDTHS
+    HORIZONTAL_BREAKPOINTS = layout.WIDTHS
 
     tasks: var[tuple[TaskView, ...]] = var[tuple[TaskView, ...]](())
     points: var[tuple[BreakpointView, ...]] = var[tuple[BreakpointView, ...]](())

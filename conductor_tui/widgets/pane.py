@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from textual import on
+from textual import events, on
 from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Input
@@ -63,7 +63,7 @@ class Pane(Vertical):
         parts = [part for part in (hint, self.HINT if self.has_focus_within else "") if part]
         self.border_subtitle = plain.content(" · ".join(parts)).markup
 
-    def on_descendant_focus(self) -> None:
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """Show the keys."""
         self.say_hint(self._said)
 

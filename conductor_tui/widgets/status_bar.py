@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
+from typing import ClassVar
 
 from textual.content import Content
 from textual.reactive import reactive
@@ -24,7 +25,7 @@ LOOKS = ("plain", "dim", "ok", "bad", "warn", "info", "strong", "alarm")
 class StatusBar(Widget):
     """The line; the least important parts go first where it is narrow."""
 
-    COMPONENT_CLASSES = frozenset(f"status-bar--{look}" for look in LOOKS)
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"status-bar--{look}" for look in LOOKS}
 
     tasks: reactive[tuple[TaskView, ...]] = reactive[tuple[TaskView, ...]](())
     points: reactive[tuple[BreakpointView, ...]] = reactive[tuple[BreakpointView, ...]](())
