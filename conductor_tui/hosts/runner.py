@@ -69,8 +69,6 @@ class Tree:
             prctl(PDEATHSIG, signal.SIGKILL, 0, 0, 0)
             if os.getppid() != runner:
                 os._exit(127)
-            for number in STOPS:  # whoever started us may have had them ignored
-                signal.signal(number, signal.SIG_DFL)
 
         self.code: int | None = None
         (stdin, self.stdin), (out, stdout), (err, stderr) = (os.pipe() for _ in range(3))
@@ -365,7 +363,7 @@ def main() -> None:
     with contextlib.suppress(PermissionError):  # it leads a session already
         os.setsid()
     prctl(SUBREAPER, 1, 0, 0, 0)
-    for number in (*STOPS, signal.SIGCHLD):
+    for number in (*STOPS, signal.SIGCHLD):  # which also keeps the program from ignoring them
         signal.signal(number, lambda *_: None)
     try:
         spool, door = Spool(spec["spool"]), socket.socket(socket.AF_UNIX)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
 from conductor_tui.checks.shell import ShellChecker
 from conductor_tui.domain.errors import CheckError
+from conductor_tui.domain.ports.hosts import Chunk, Completed, Exit, Host, Process, ProcessSpec
 from conductor_tui.domain.ports.work import Checker, CheckResult, Workspace
 from conductor_tui.domain.task import Task
 from conductor_tui.domain.values import Scope
@@ -21,7 +22,7 @@ from conductor_tui.hosts.local import LocalHost
 class Bench:
     """A checker on this machine, a workspace and a task's folder."""
 
-    def __init__(self, host: LocalHost, folder: Path) -> None:
+    def __init__(self, host: Host, folder: Path) -> None:
         self.folder = folder
         (folder / "work").mkdir()
         self.workspace = Workspace("slug", str(folder / "work"), "conductor/r1/slug", "base")
@@ -124,6 +125,66 @@ async def test_a_time_limit_ends_the_tree_and_says_so(bench: Bench, before: str)
     assert result.output == ("begun\n" if before else "") + said
     assert time.monotonic() - started < 6
     assert bench.alive() == []
+
+
+class LateProcess:
+    """A program that ends well, but only while it is being ended for its lateness."""
+
+    pid = 1
+
+    async def chunks(self) -> AsyncIterator[Chunk]:
+        yield Chunk("out", 0, b"slow\n")
+        await asyncio.Event().wait()
+
+    async def write(self, data: bytes) -> None:
+        raise NotImplementedError
+
+    async def close_input(self) -> None:
+        raise NotImplementedError
+
+    async def signal(self, number: int) -> None:
+        raise NotImplementedError
+
+    async def end(self) -> Exit:
+        return Exit(0, "exited")
+
+    async def wait(self) -> Exit:
+        raise NotImplementedError
+
+    async def release(self) -> None:
+        raise NotImplementedError
+
+
+class LateHost:
+    """A host on which every program is late."""
+
+    name = "late"
+
+    async def start(self, spec: ProcessSpec) -> Process:
+        return LateProcess()
+
+    async def attach(self, spool: str, out: int = 0, err: int = 0) -> Process | None:
+        raise NotImplementedError
+
+    async def execute(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: str,
+        env: Mapping[str, str] | None = None,
+        stdin: bytes = b"",
+        timeout_s: float = 60.0,
+    ) -> Completed:
+        raise NotImplementedError
+
+    async def sweep(self, marks: Mapping[str, str]) -> list[int]:
+        raise NotImplementedError
+
+
+async def test_late_is_late_even_if_it_ends_well(tmp_path: Path) -> None:
+    result = await Bench(LateHost(), tmp_path).run("slow", limit_s=0.05)
+    assert (result.ok, result.exit_code) == (False, None)
+    assert result.output.startswith("slow\n[time limit of 0.05 s reached")
 
 
 async def test_what_a_check_leaves_in_the_background_is_dead(bench: Bench) -> None:

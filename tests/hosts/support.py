@@ -106,8 +106,8 @@ class BareRunner:
     """A runner without a host, spoken to in its own words."""
 
     def __init__(self, folder: Path, argv: list[str], **options: Any) -> None:
-        prefix = options.pop("prefix", [])
         interpreter = options.pop("interpreter", sys.executable)
+        command = options.pop("command", [interpreter, "-I", "-S", str(local.RUNNER)])
         self.spool = folder / "spool"
         self.spec: dict[str, Any] = {
             "argv": argv,
@@ -120,10 +120,10 @@ class BareRunner:
             "grace_s": 0.2,
             "lifeline": True,
             "background": False,
-            **options,
+            **{name: value for name, value in options.items() if name != "prefix"},
         }
         self.program = subprocess.Popen(
-            [*prefix, interpreter, "-I", "-S", str(local.RUNNER)],
+            [*options.pop("prefix", []), *command],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={},

@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conductor_tui.domain.ports.hosts import Exit
+from conductor_tui.hosts import local
 from conductor_tui.hosts.local import LocalHost
 from tests.hosts.support import ROOT, BareRunner, family, gone, output, python, shell, until
 
@@ -67,6 +68,29 @@ async def test_readers_in_a_row_get_each_byte_once(
             assert await process.wait() == Exit(0, "exited")
         totals = {fd: sum(count for f, count in writes if f == fd) for fd in (1, 2)}
         assert kept == {"out": words(1, totals[1]), "err": words(2, totals[2])}
+
+
+BLIND = """
+import os, runner
+reap = runner.Tree.reap
+def late(self):
+    if self.code is None:
+        os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+    return reap(self)
+runner.Tree.reap = late
+runner.main()
+"""
+"""A runner that sees its program only after that has ended, all its output still unread."""
+
+
+def test_the_last_words_are_read_though_the_end_is_seen_first(tmp_path: Path) -> None:
+    place = f"import sys; sys.path.append({str(local.RUNNER.parent)!r})"
+    command = [sys.executable, "-I", "-S", "-c", place + BLIND]
+    script = "head -c 60000 /dev/zero; echo last >&2"
+    with BareRunner(tmp_path, ["sh", "-c", script], command=command) as runner:
+        assert runner.exit()["code"] == 0
+    assert (tmp_path / "spool" / "stdout").read_bytes() == bytes(60_000)
+    assert (tmp_path / "spool" / "stderr").read_bytes() == b"last\n"
 
 
 async def test_a_line_of_five_megabytes(host: LocalHost, spool: Path) -> None:

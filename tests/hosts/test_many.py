@@ -87,10 +87,8 @@ def test_the_runner_works_with_the_oldest_python(tmp_path: Path) -> None:
 
 
 def test_the_runner_can_be_sent_as_text(tmp_path: Path) -> None:
-    text = local.RUNNER.read_text()
-    script = ["sh", "-c", 'shift 3; exec "$0" -I -S -c "$RUNNER"', sys.executable]
-    prefix = ["env", f"RUNNER={text}", *script]
-    with BareRunner(tmp_path, ["sh", "-c", "echo hi"], prefix=prefix) as runner:
+    command = [sys.executable, "-I", "-S", "-c", local.RUNNER.read_text()]
+    with BareRunner(tmp_path, ["sh", "-c", "echo hi"], command=command) as runner:
         assert runner.exit()["code"] == 0
     assert (runner.spool / "stdout").read_text() == "hi\n"
 
