@@ -40,6 +40,8 @@ async def ask(folder: Path, command: Command) -> Mapping[str, Any]:
         await writer.drain()
         async with asyncio.timeout(ANSWER_DEADLINE_S):
             line = await reader.readline()
+    except ConnectionError:
+        line = b""
     finally:
         writer.close()
     if not line:

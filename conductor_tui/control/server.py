@@ -20,6 +20,8 @@ from conductor_tui.control.wire import (
     error_line,
     parse_command,
     parse_request,
+    parse_since,
+    prepare,
 )
 from conductor_tui.domain.codec import dumps, to_line
 from conductor_tui.domain.errors import ConductorError, NotFound
@@ -50,10 +52,13 @@ class ControlServer:
             socket: where to listen; in a private folder, as its path may not exceed 100 bytes.
         """
         await asyncio.to_thread(socket.unlink, missing_ok=True)
+        await asyncio.to_thread(prepare)
         async with asyncio.TaskGroup() as group:
 
             def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-                clients.add(group.create_task(self._serve(reader, writer)))
+                client = group.create_task(self._serve(reader, writer))
+                clients.add(client)
+                client.add_done_callback(clients.discard)
 
             clients: set[asyncio.Task[None]] = set()
             server = await asyncio.start_unix_server(accept, str(socket), limit=LINE_LIMIT)
@@ -64,7 +69,7 @@ class ControlServer:
                 yield
             finally:
                 server.close()
-                for client in clients:
+                for client in tuple(clients):
                     client.cancel()
                 await asyncio.to_thread(_withdraw, folder, socket)
 
@@ -103,7 +108,7 @@ class ControlServer:
         return await self._sink.send(parse_command(request.command, request.args))
 
     async def _stream(self, request: Request, writer: asyncio.StreamWriter) -> None:
-        since = int(request.args.get("since") or 0)
+        since = parse_since(request.args)
         run = request.args.get("run")
         async for recorded in self._feed.events(since):
             if run is None or recorded.run == run:

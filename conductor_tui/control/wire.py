@@ -58,7 +58,7 @@ def parse_request(line: bytes) -> Request:
     """
     try:
         data = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"not a JSON line: {error}") from error
     if not isinstance(data, dict) or not isinstance(data.get("command"), str):
         raise UsageError('a request is {"id": …, "command": "…", "args": {…}}')
@@ -66,6 +66,24 @@ def parse_request(line: bytes) -> Request:
     if not isinstance(args, dict):
         raise UsageError("args must be an object")
     return Request(data.get("id"), data["command"], args)
+
+
+def parse_since(args: Mapping[str, Any]) -> int:
+    """Return the ``seq`` after which a client wants events.
+
+    Raises:
+        UsageError: it is none.
+    """
+    since = args.get("since") or 0
+    if not isinstance(since, int):
+        raise UsageError("events: since is the seq of an event, a whole number")
+    return since
+
+
+def prepare() -> None:
+    """Build the validators of all commands, once; it looks for plugins on the disk."""
+    for kind in COMMANDS.values():
+        adapter(kind)
 
 
 def parse_command(name: str, args: Mapping[str, Any]) -> Command:

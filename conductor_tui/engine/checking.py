@@ -37,9 +37,10 @@ async def check(job: Job) -> None:
         detail=last.detail if last else "",
     )
     decision = decide(job.spec, evidence)
-    await job.record(decision_event(decision))
     if decision.action is DecisionAction.ASK:
         await ask_for_verdict(job, decision, results)
+    else:
+        await job.record(decision_event(decision))
 
 
 async def run_checks(job: Job, on: Scope) -> list[CheckResult]:
@@ -80,7 +81,7 @@ def decision_event(decision: Decision) -> DecisionMade:
 
 
 async def ask_for_verdict(job: Job, decision: Decision, results: list[CheckResult]) -> None:
-    """Raise the breakpoint on a result that no rule could settle."""
+    """Record the decision that a human is asked, and the breakpoint that asks."""
     red = [result for result in results if not result.ok]
     point = job.breakpoint(
         BreakpointKind.RESULT,
@@ -95,7 +96,9 @@ async def ask_for_verdict(job: Job, decision: Decision, results: list[CheckResul
         },
         _suggestions(job, bool(red)),
     )
-    await ask_about_result(job, point, acceptable=not red and _finished(job))
+    await ask_about_result(
+        job, point, decision_event(decision), acceptable=not red and _finished(job)
+    )
 
 
 def _finished(job: Job) -> bool:

@@ -96,15 +96,15 @@ async def _still_proved(job: Job, merging: Merge) -> bool:
         merged_feedback(results),
         {"checks": {result.check: result.ok for result in results}, "on": Scope.MERGED.value},
     )
-    await job.record(decision_event(decision))
-    if not left:
+    if left:
+        await job.record(decision_event(decision))
+    else:
         await ask_for_verdict(job, decision, results)
     return False
 
 
 async def _conflict(job: Job, merging: Merge) -> None:
     files = ", ".join(merging.conflicts[:5]) + (" …" if len(merging.conflicts) > 5 else "")
-    await job.record(MergeConflict(merging.conflicts))
     point = job.breakpoint(
         BreakpointKind.CONFLICT,
         f"the work conflicts with what other tasks merged, in {files}",
@@ -112,4 +112,4 @@ async def _conflict(job: Job, merging: Merge) -> None:
         {"files": list(merging.conflicts), "workspace": job.workspace.path},
         ("retry: the agent resolves it", "take over by hand", "reject"),
     )
-    await ask_about_result(job, point, acceptable=False)
+    await ask_about_result(job, point, MergeConflict(merging.conflicts), acceptable=False)

@@ -250,3 +250,13 @@ async def test_a_task_without_checks_is_never_accepted_by_itself(bench: Bench) -
         await bench.answer("b1", Answer.APPROVE)
         await bench.settle()
     assert bench.statuses() == {"a": "completed"}
+
+
+async def test_a_decision_to_ask_and_what_is_asked_are_recorded_at_once(bench: Bench) -> None:
+    """A crash between the two left a task at work with nothing to be done for it."""
+    bench.checker.outcomes = checks_of_a(False)
+    async with bench.begun(a_task("a", attempts=1)):
+        await bench.bell.until(lambda: bench.task("a").attempts)
+        await bench.bell.until(lambda: bench.task("a").attempts[0].decision)
+        assert bench.last.open_breakpoints
+        assert bench.task("a").status is TaskStatus.WAITING
