@@ -29,7 +29,7 @@ from conductor_tui.domain.values import ACTIVE, Answer, RunStatus, TaskStatus
 from conductor_tui.domain.views import Snapshot
 from conductor_tui.engine import summary
 from conductor_tui.engine.commands import find_task, joining, retrying
-from conductor_tui.engine.conductor import OPEN, integration_branch, queued_draft
+from conductor_tui.engine.conductor import OPEN, integration_branch, is_open, queued_draft
 from conductor_tui.engine.dispatcher import cancellation
 from conductor_tui.engine.landing import land
 from conductor_tui.engine.resolving import find_breakpoint, plan_resolution
@@ -100,8 +100,7 @@ class OfflineCommands:
         return result
 
     async def _add(self, command: AddTasks) -> Mapping[str, Any]:
-        run = self._snapshot.run
-        if run is not None and run.status in OPEN:
+        if is_open(self._snapshot):
             tasks = joining(self._snapshot, command)
             if tasks:
                 await self._state.record(*map(queued_draft, tasks))
