@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from conductor_tui.agents.environment import agent_environment
+from conductor_tui.bootstrap.logfile import logging_to
 from conductor_tui.bootstrap.translation import (
     judge_of,
     make_agents,
@@ -115,6 +116,7 @@ async def open_workshop(request: RunRequest) -> AsyncIterator[Workshop]:
         await asyncio.to_thread(exclude, spaces.site.repository)
         folder = repository / STATE_FOLDER
         await stack.enter_async_context(RepositoryLock(folder))
+        await stack.enter_async_context(logging_to(folder))
         state = await stack.enter_async_context(StateManager.open(folder / STATE_FILE))
         conductor = Conductor(await _tools(request, settings, host, spaces, state, folder))
         yield Workshop(repository, settings, state, conductor, Commands(conductor))

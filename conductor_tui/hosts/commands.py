@@ -95,6 +95,5 @@ async def _feed(stdin: asyncio.StreamWriter | None, data: bytes) -> None:
     with suppress(ConnectionError):  # it need not read what it is given
         stdin.write(data)
         await stdin.drain()
+    # Not waited for: a cancelled wait would leave a future behind that asyncio trips over.
     stdin.close()
-    with suppress(ConnectionError):
-        await stdin.wait_closed()
