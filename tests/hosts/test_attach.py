@@ -91,6 +91,9 @@ def test_the_last_words_are_read_though_the_end_is_seen_first(tmp_path: Path) ->
         assert runner.exit()["code"] == 0
     assert (tmp_path / "spool" / "stdout").read_bytes() == bytes(60_000)
     assert (tmp_path / "spool" / "stderr").read_bytes() == b"last\n"
+    # Whoever sees how it ended can rely on all of it being there.
+    times = [(tmp_path / "spool" / name).stat().st_mtime_ns for name in ("stdout", "exit.json")]
+    assert times == sorted(times)
 
 
 async def test_a_line_of_five_megabytes(host: LocalHost, spool: Path) -> None:
