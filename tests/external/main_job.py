@@ -250,9 +250,10 @@ def require_the_facts(events: Sequence[Json], server: MessagesServer) -> None:
     assert sorted(event["task"] for event in of(events, "task.completed")) == sorted(ids)
     attempts = [(event["task"], event["attempt"]) for event in of(events, "attempt.started")]
     assert sorted(attempts) == sorted([*((name, 1) for name in ids), ("slug", 2)])
-    assert server.max_concurrent == 4
+    assert server.max_concurrent >= 4
     assert not server.unscripted
     _require_order(events)
+    _require_four_at_once(events)
     _require_feedback(events, server)
     _require_answers(events, server)
     _require_environment(server)
@@ -268,6 +269,19 @@ def _require_order(events: Sequence[Json]) -> None:
     for task in TASKS:
         begun = of(events, "task.started", task["id"])[0]["seq"]
         assert all(done[name] < begun for name in task.get("depends_on", []))
+
+
+def _require_four_at_once(events: Sequence[Json]) -> None:
+    """Assert that four tasks ran at once and never more; one that is parked holds no slot."""
+    running: set[str] = set()
+    most = 0
+    for event in events:
+        if event["type"] == "task.started":
+            running.add(event["task"])
+        elif event["type"] in ("task.waiting", "task.completed"):
+            running.discard(event["task"])
+        most = max(most, len(running))
+    assert most == 4
 
 
 def _require_feedback(events: Sequence[Json], server: MessagesServer) -> None:

@@ -105,10 +105,11 @@ def key_of(answer: str) -> str:
 
 
 @asynccontextmanager
-async def face(repo: Path) -> AsyncIterator[Face]:
+async def face(repo: Path, *, detach: bool = False) -> AsyncIterator[Face]:
     """Open the app on a repository with its plan."""
+    request = RunRequest(repo, plan=str(repo / "plan.yaml"), detach=detach)
     async with (
-        opened_app(RunRequest(repo, plan=str(repo / "plan.yaml"))) as (app, workshop),
+        opened_app(request) as (app, workshop),
         app.run_test(size=SIZE) as pilot,
     ):
         yield Face(pilot, workshop)
@@ -164,8 +165,9 @@ def ended(picture: Snapshot) -> bool:
     return picture.run is not None and picture.run.status is RunStatus.COMPLETED
 
 
+@pytest.mark.parametrize("detach", [False, True])
 async def test_quit_in_the_middle(
-    repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    detach: bool, repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     main_job.prepare(
         repo,
@@ -176,7 +178,7 @@ async def test_quit_in_the_middle(
     async with MessagesServer(survival_job.model()) as server:
         environment = main_job.environment(server, tmp_path)
         surround(monkeypatch, environment)
-        async with face(repo) as seen:
+        async with face(repo, detach=detach) as seen:
             await seen.run_is(lambda picture: picture.tasks["early"].merged)
             await asyncio.to_thread(server.wait_for, "left", 2)
             await asyncio.to_thread(server.wait_for, "right", 2)
@@ -187,7 +189,7 @@ async def test_quit_in_the_middle(
             await seen.dialog()
             await seen.pilot.press("y")
             await seen.shows(lambda: not seen.pilot.app.is_running)
-        assert survival_job.living(run.id) == []
+        assert bool(survival_job.living(run.id)) is detach
         assert (await history(repo))[-1]["type"] == "run.interrupted"
         server.open(survival_job.GATE)
         code = await asyncio.to_thread(resume, repo, environment)
@@ -196,6 +198,8 @@ async def test_quit_in_the_middle(
     events = await history(repo)
     require_gapless(events)
     survival_job.require_all_done_once(repo, events)
+    for task in ("left", "right"):
+        assert len(of(events, "attempt.started", task)) == (1 if detach else 2)
     assert survival_job.living(run.id) == []
 
 
