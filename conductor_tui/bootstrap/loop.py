@@ -7,6 +7,7 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from conductor_tui.domain.errors import ConductorError
+from conductor_tui.hosts.local import watch_children_by_pidfd
 
 _Result = TypeVar("_Result")
 
@@ -17,6 +18,7 @@ def run(main: Coroutine[Any, Any, _Result]) -> _Result:
     Raises:
         ConductorError: the first one raised inside, freed of the task groups around it.
     """
+    watch_children_by_pidfd()
     try:
         with asyncio.Runner() as runner:
             return runner.run(main)
