@@ -18,6 +18,7 @@ from conductor_tui.domain.values import (
     Answer,
     BreakpointKind,
     BreakpointPolicy,
+    Changes,
     Outcome,
     Scope,
     TaskStatus,
@@ -54,8 +55,8 @@ async def test_a_red_check_is_told_to_the_same_session_in_the_same_workspace(ben
 
 async def test_the_last_bookings_stand_in_the_attempts_end(bench: Bench) -> None:
     usage: list[Item] = [AgentUsage(1, 1, 0.5) for _ in range(3)]
-    bench.agent.scripts["a", 1] = [Write("a.txt", "x"), *usage, FINISHED]
-    await bench.ran(a_task("a"))
+    bench.agent.scripts["a", 1] = [*usage, FINISHED]
+    await bench.ran(a_task("a", changes=Changes.OPTIONAL))
     (finished,) = await bench.of_type(AttemptFinished)
     assert isinstance(finished.event, AttemptFinished)
     assert finished.event.cost_usd == 1.5

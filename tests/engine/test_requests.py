@@ -13,6 +13,7 @@ from conductor_tui.domain.agent_events import (
     AgentToolCall,
     AgentToolResult,
 )
+from conductor_tui.domain.commands import ResolveBreakpoint
 from conductor_tui.domain.errors import UsageError
 from conductor_tui.domain.events import BreakpointResolved, TaskStarted
 from conductor_tui.domain.ports.agents import (
@@ -23,6 +24,8 @@ from conductor_tui.domain.ports.agents import (
     ToolIntent,
 )
 from conductor_tui.domain.values import Answer, BreakpointKind, BreakpointPolicy, TaskStatus
+from conductor_tui.engine.commands import Commands
+from conductor_tui.engine.resolving import plan_resolution
 from conductor_tui.engine.tools import Options
 from conductor_tui.supervision.permissions import Policy
 from tests.engine.bench import Bench, a_task
@@ -164,15 +167,17 @@ async def test_always_is_a_rule_for_the_other_tasks(bench: Bench) -> None:
 
 
 async def test_what_no_rule_can_name_is_not_allowed_always(bench: Bench) -> None:
-    bench.agent.scripts["a", 1] = asks('eval "$(cat x)"; cat <<E\n$(y)\nE')
-    bench.agent.scripts["b", 1] = asks("make x")
-    async with bench.begun(a_task("a"), a_task("b", "a")):
+    strange = PermissionAsked("r1", "t1", "Bash", {"words": ["make", "x"]})
+    bench.agent.scripts["a", 1] = [strange, Told("r1"), *DONE]
+    async with bench.begun(a_task("a")):
         point = await bench.until_asked()
-        if not point.evidence["rule"]:
-            with pytest.raises(UsageError):
-                await bench.answer("b1", Answer.ALWAYS)
+        assert point.evidence["rule"] is None
+        assert point.ask == "Bash(words=['make', 'x'])"
+        with pytest.raises(UsageError, match="--always"):
+            await Commands(bench.conductor).send(ResolveBreakpoint("b1", Answer.ALWAYS))
         await bench.answer("b1", Answer.APPROVE)
-        await bench.until_asked(2)
+        await bench.settle()
+    assert bench.statuses() == {"a": "completed"}
 
 
 async def test_two_requests_at_once_are_told_together(bench: Bench) -> None:
@@ -189,7 +194,11 @@ async def test_two_requests_at_once_are_told_together(bench: Bench) -> None:
     assert (permits["r1"].decision, permits["r2"].decision) == ("allow", "deny")
 
 
-async def test_a_request_that_comes_while_the_answer_waits_for_a_slot(bench: Bench) -> None:
+@pytest.mark.parametrize("heard", [True, False])
+async def test_a_request_that_comes_while_the_answer_waits_for_a_slot(
+    bench: Bench, heard: bool
+) -> None:
+    """The desk may have heard of the answer by then, or not: it is told first either way."""
     second, hold = asyncio.Event(), asyncio.Event()
     script = [bash("make x"), Until(second), bash("make y", "r2"), Told("r1"), Told("r2"), *DONE]
     bench.agent.scripts["a", 1] = script
@@ -197,7 +206,11 @@ async def test_a_request_that_comes_while_the_answer_waits_for_a_slot(bench: Ben
     async with bench.begun(a_task("a"), a_task("b"), options=Options(max_agents=1)):
         await bench.until_asked()
         await bench.bell.until(lambda: bench.agent.of("b"))
-        await bench.answer("b1", Answer.APPROVE)
+        if heard:
+            await bench.answer("b1", Answer.APPROVE)
+        else:
+            approve = ResolveBreakpoint("b1", Answer.APPROVE)
+            await bench.state.record(*plan_resolution(bench.last, approve))
         second.set()
         await bench.bell.until(lambda: bench.agent.of("a")[0].position == 30)
         hold.set()
