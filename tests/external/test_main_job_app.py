@@ -56,7 +56,7 @@ class Face:
 
     async def run_is(self, happened: Callable[[Snapshot], bool]) -> None:
         """Wait until the run is so."""
-        async with asyncio.timeout(40), aclosing(pictures(self.workshop)) as followed:
+        async with asyncio.timeout(60), aclosing(pictures(self.workshop)) as followed:
             async for picture in followed:
                 if happened(picture):
                     return
