@@ -48,7 +48,7 @@ def show(name: str, times: Sequence[float]) -> None:
     figures = "  ".join(
         f"p{share * 100:.0f} {percentile(times, share):7.2f}" for share in (0.5, 0.95)
     )
-    print(f"{name:<46} {figures}  ms  ({len(times)} times)")  # noqa: T201
+    print(f"{name:<46} {figures}  ms  ({len(times)} times)")
 
 
 def plan() -> list[Draft]:
@@ -129,7 +129,7 @@ async def measure(folder: Path, seconds: float, rate: float) -> tuple[list[float
             theirs.append(bare.transaction())
             await asyncio.sleep(PACE_S / 2)
         lines = sum([await task for task in streams])
-    print(f"{'lines noted a second':<46} {lines / seconds:11.0f}")  # noqa: T201
+    print(f"{'lines noted a second':<46} {lines / seconds:11.0f}")
     bare.close()
     return ours, theirs
 
@@ -166,11 +166,11 @@ def main() -> int:
         show("state.record(), four agents streaming", ours)
         show("bare SQLite transaction, FULL, same run", theirs)
         ratio = percentile(ours, 0.95) / percentile(theirs, 0.95)
-        print(f"{'ratio of p95 (target <= 3.0)':<46} {ratio:11.2f}")  # noqa: T201
+        print(f"{'ratio of p95 (target <= 3.0)':<46} {ratio:11.2f}")
         wrote, opened, read = asyncio.run(reopen(folder, options.events))
-        print(f"{'note() and write, events a second':<46} {options.events / wrote:11.0f}")  # noqa: T201
-        print(f"{f'reopen a run of {options.events} events, ms':<46} {opened * 1000:11.1f}")  # noqa: T201
-        print(f"{'read its whole history, ms':<46} {read * 1000:11.0f}")  # noqa: T201
+        print(f"{'note() and write, events a second':<46} {options.events / wrote:11.0f}")
+        print(f"{f'reopen a run of {options.events} events, ms':<46} {opened * 1000:11.1f}")
+        print(f"{'read its whole history, ms':<46} {read * 1000:11.0f}")
     return 0 if ratio <= TARGET else 1
 
 

@@ -19,7 +19,7 @@ from conductor_tui.bootstrap.workshop import (
 from conductor_tui.control.client import NoConductor, ask
 from conductor_tui.domain.commands import AddTasks, Command, ShowDiff
 from conductor_tui.domain.views import Snapshot
-from conductor_tui.engine.conductor import OPEN
+from conductor_tui.engine.conductor import is_open
 from conductor_tui.settings.plan import make_task
 from conductor_tui.state.manager import StateManager
 
@@ -76,6 +76,4 @@ async def _known_tasks(path: Path) -> tuple[str, ...]:
         return ()
     async with StateManager.read(path) as state:
         snapshot: Snapshot = state.snapshot
-    if snapshot.run is None or snapshot.run.status not in OPEN:
-        return ()
-    return tuple(snapshot.tasks)
+    return tuple(snapshot.tasks) if is_open(snapshot) else ()

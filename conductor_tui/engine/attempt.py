@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 from conductor_tui.domain.errors import ConductorError, StateError
 from conductor_tui.domain.events import TaskPhase, TaskStarted
 from conductor_tui.domain.ports.work import Workspace
-from conductor_tui.domain.values import BreakpointKind, Phase, TaskStatus
+from conductor_tui.domain.values import Answer, BreakpointKind, Phase, TaskStatus
 from conductor_tui.domain.views import Step
 from conductor_tui.engine.absence import ask_about_result
 from conductor_tui.engine.checking import check
@@ -93,4 +94,6 @@ async def _stop_for(job: Job, error: ConductorError) -> None:
         {"error": error.code, "mend": error.mend, "workspace": job.workspace.path},
         ("mend it, then retry", "reject"),
     )
-    await ask_about_result(job, point, acceptable=False)
+    # There may be no work that could be accepted.
+    options = tuple(option for option in point.options if option != Answer.APPROVE)
+    await ask_about_result(job, replace(point, options=options), acceptable=False)

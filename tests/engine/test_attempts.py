@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conductor_tui.domain.agent_events import AgentExited, AgentText, AgentUsage
-from conductor_tui.domain.errors import AgentError, CheckError, GitError
+from conductor_tui.domain.errors import AgentError, CheckError, GitError, UsageError
 from conductor_tui.domain.events import (
     AttemptFinished,
     AttemptStarted,
@@ -151,6 +151,9 @@ async def test_an_agent_that_is_missing_asks_with_the_mend(bench: Bench) -> None
         assert "no agent called 'nobody'" in point.reason
         assert "conductor.yaml" in point.ask
         assert "fake" in point.ask
+        assert "approve" not in point.options
+        with pytest.raises(UsageError, match="--approve"):
+            await bench.answer("b1", Answer.APPROVE)
         await bench.answer("b1", Answer.REJECT)
         await bench.settle()
     assert bench.statuses() == {"a": "failed"}
