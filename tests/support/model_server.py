@@ -44,10 +44,10 @@ class ModelServer(ABC):
         self._at_once = 0
         self._faults: list[Exception] = []
         self._changed = threading.Condition()
-        self._loop = asyncio.new_event_loop()
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._thread = threading.Thread(target=self._loop.run_forever, name=type(self).__name__)
+        self._loop: asyncio.AbstractEventLoop
+        self._thread: threading.Thread
 
     # What a test says and asks.
 
@@ -96,6 +96,8 @@ class ModelServer(ABC):
     # Its life.
 
     def __enter__(self) -> Self:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name=type(self).__name__)
         self._thread.start()
         self.up()
         return self

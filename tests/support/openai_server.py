@@ -13,6 +13,8 @@ from collections.abc import Iterator, Mapping
 from tests.support.model_replies import Asked, Json, Reply, Respond
 from tests.support.model_server import ModelServer
 
+__all__ = ["MODEL", "Asked", "OpenAIServer", "Reply"]
+
 MODEL = "qwen3-coder"
 
 
