@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Container
 
-from slugify import slugify
-
 MAX_ID = 48
 """Longest id, in characters."""
 
@@ -33,6 +31,8 @@ def make_id(title: str, number: int, taken: Container[str]) -> str:
         number: its place in the plan, from 1; the id is ``task-N`` where no letter is left.
         taken: ids that are in use; ``-2``, ``-3`` … is added on a clash.
     """
+    from slugify import slugify  # its tables take 16 ms, and most tasks have an id
+
     base = slugify(title, max_length=MAX_ID).strip("-") or f"task-{number}"
     candidate, count = base, 1
     while candidate == RESERVED or candidate in taken:

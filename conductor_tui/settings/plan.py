@@ -16,7 +16,6 @@ from conductor_tui.domain.errors import Fault, PlanError
 from conductor_tui.domain.task import Task
 from conductor_tui.settings.document import MAX_BYTES, Document, Unreadable, decode
 from conductor_tui.settings.jsontree import parse_json
-from conductor_tui.settings.marktree import parse_markdown
 from conductor_tui.settings.planreading import Known, Reading
 from conductor_tui.settings.yamltree import parse_yaml
 
@@ -145,11 +144,17 @@ def _default(agents: Collection[str] | None, wanted: str | None) -> str:
 def _parse(name: str, text: str) -> tuple[Document, frozenset[int]]:
     """Return the plan's document, and which of its tasks are done already."""
     kind = _FORMATS.get(os.path.splitext(name)[1].lower())
-    if kind is parse_markdown or (kind is None and _looks_like_checklist(text)):
-        return _checklist(parse_markdown(name, text))
+    if kind is _parse_markdown or (kind is None and _looks_like_checklist(text)):
+        return _checklist(_parse_markdown(name, text))
     if kind is None and text.lstrip().startswith(("{", "[")):
         return _json_or_yaml(name, text), frozenset()
     return (kind or parse_yaml)(name, text), frozenset()
+
+
+def _parse_markdown(name: str, text: str) -> Document:
+    from conductor_tui.settings.marktree import parse_markdown  # its parser takes 30 ms
+
+    return parse_markdown(name, text)
 
 
 def _looks_like_checklist(text: str) -> bool:
@@ -171,8 +176,8 @@ _FORMATS: Mapping[str, Callable[[str, str], Document]] = {
     ".json": parse_json,
     ".yaml": parse_yaml,
     ".yml": parse_yaml,
-    ".md": parse_markdown,
-    ".markdown": parse_markdown,
+    ".md": _parse_markdown,
+    ".markdown": _parse_markdown,
 }
 
 
