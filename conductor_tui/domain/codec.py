@@ -11,8 +11,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from conductor_tui.domain.agent_events import AgentText
 from conductor_tui.domain.events import REGISTRY, Event, Recorded, UnknownEvent
+from conductor_tui.domain.judge_events import JudgeVerdict
 
-REGISTRY.setdefault(AgentText.type, AgentText)  # the import itself fills the registry
+# The imports themselves fill the registry.
+REGISTRY.setdefault(AgentText.type, AgentText)
+REGISTRY.setdefault(JudgeVerdict.type, JudgeVerdict)
 
 VERSION = 1
 """Version of the JSON lines; fields are added, never renamed."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from conductor_tui.domain.errors import JudgeUnavailable
 from conductor_tui.domain.ports.judging import JudgeAnswer, JudgeHealth, JudgeModel, JudgeQuestion
-from conductor_tui.supervision.judging import JudgePrompts, Judgement, Material, Plan, merge
+from conductor_tui.supervision.judging import Judgement, JudgePrompts, Material, Plan, merge
 from conductor_tui.supervision.standing import DEFAULT_QUALITY, Quality
 from conductor_tui.supervision.verdict import (
     SCHEMA,
@@ -24,7 +24,7 @@ KEPT_ANSWERS = 64
 """Answers to parts of a diff that are kept, for when the judge goes away between two parts."""
 
 NOTHING_SHOWN = Verdict(
-    requirements=(), score=0, confidence=0, summary="nothing could be shown to the judge"
+    requirements=(), issues=(), score=0, confidence=0, summary="nothing could be shown to the judge"
 )
 
 
@@ -116,8 +116,7 @@ class Judge:
     async def _asked(self, system: str, prompt: str) -> _Said:
         """Ask one question; where the answer is no verdict, once more with what is wrong with it.
 
-        An answer is kept until a question is asked anew, so that an outage in the middle of several
-        parts costs only the part at hand.
+        Verdicts are kept: an outage in the middle of several parts costs only the part at hand.
         """
         key = hashlib.sha256(f"{system}\0{prompt}".encode("utf-8", "replace")).hexdigest()
         if key in self._kept:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from conductor_tui.domain.events import (
     CheckFinished,
     CheckStarted,
@@ -15,7 +17,9 @@ from conductor_tui.domain.values import BreakpointKind, DecisionAction, Phase, S
 from conductor_tui.domain.views import FileView
 from conductor_tui.engine.absence import ask_about_result
 from conductor_tui.engine.job import Job
-from conductor_tui.supervision.decision import Decision, Evidence, decide
+from conductor_tui.engine.judging import judge_attempt, recorded_checks, wanted_before
+from conductor_tui.supervision.decision import Decision, Evidence, decide, stopped_at_gate
+from conductor_tui.supervision.standing import DEFAULT_QUALITY
 
 _SHOWN_OUTPUT = 4000
 """Characters of each red check's output that a breakpoint carries as evidence."""
@@ -25,22 +29,48 @@ async def check(job: Job) -> None:
     """Prove the newest attempt and record the decision; ask a human where it says so."""
     await job.record(TaskPhase(Phase.CHECKING))
     files = await record_changes(job)
-    results = await run_checks(job, Scope.WORKSPACE)
-    job.proved = True
+    results = await _results(job)
     last = job.view.attempt
-    evidence = Evidence(
+    proved = Evidence(
         ok=bool(last and last.ok),
         reason=last.reason if last else "no attempt was made",
         files=files,
-        checks=tuple(results),
+        checks=results,
         attempts_left=job.view.attempts_left,
+        pending=wanted_before(job.view),
         detail=last.detail if last else "",
     )
-    decision = decide(job.spec, evidence)
+    evidence = await _judged(job, proved)
+    if evidence is None:
+        return
+    judge = job.tools.judging
+    decision = decide(job.spec, evidence, DEFAULT_QUALITY if judge is None else judge.quality)
     if decision.action is DecisionAction.ASK:
         await ask_for_verdict(job, decision, results)
     else:
         await job.record(decision_event(decision))
+
+
+async def _results(job: Job) -> tuple[CheckResult, ...]:
+    """Run the checks; those of an attempt that waited for its judge have been run already.
+
+    On which tree they ran is not known then, so they run again before anything is merged.
+    """
+    if job.tools.judging is not None:
+        known = recorded_checks(job.view)
+        if known:
+            return known
+    results = await run_checks(job, Scope.WORKSPACE)
+    job.proved = True
+    return tuple(results)
+
+
+async def _judged(job: Job, evidence: Evidence) -> Evidence | None:
+    """Let the judge look where there is one and the gates leave something to judge."""
+    judge = job.tools.judging
+    if judge is None or stopped_at_gate(job.spec, evidence) is not None:
+        return evidence
+    return await judge_attempt(job, judge, evidence)
 
 
 async def run_checks(job: Job, on: Scope) -> list[CheckResult]:
@@ -76,11 +106,13 @@ async def record_changes(job: Job) -> tuple[FileView, ...]:
 
 def decision_event(decision: Decision) -> DecisionMade:
     """Return the event of a decision; what the agent is told stands in its parts."""
-    parts = {**(decision.parts or {}), "feedback": decision.feedback}
-    return DecisionMade(decision.action, None, None, parts, decision.reason)
+    parts = {**decision.parts, "feedback": decision.feedback}
+    return DecisionMade(
+        decision.action, decision.score, decision.confidence, parts, decision.reason
+    )
 
 
-async def ask_for_verdict(job: Job, decision: Decision, results: list[CheckResult]) -> None:
+async def ask_for_verdict(job: Job, decision: Decision, results: Sequence[CheckResult]) -> None:
     """Record the decision that a human is asked, and the breakpoint that asks."""
     red = [result for result in results if not result.ok]
     point = job.breakpoint(
@@ -91,6 +123,7 @@ async def ask_for_verdict(job: Job, decision: Decision, results: list[CheckResul
             "red": [result.check for result in red],
             "checks": {result.check: result.ok for result in results},
             "output": {result.check: result.output[-_SHOWN_OUTPUT:] for result in red},
+            **_of_the_judge(job, decision),
             "files": [file.path for file in job.view.files.values()],
             "workspace": job.workspace.path,
         },
@@ -99,6 +132,20 @@ async def ask_for_verdict(job: Job, decision: Decision, results: list[CheckResul
     await ask_about_result(
         job, point, decision_event(decision), acceptable=not red and _finished(job)
     )
+
+
+def _of_the_judge(job: Job, decision: Decision) -> dict[str, object]:
+    """Return what the judge said of the newest attempt, in short; nothing where none did."""
+    last = job.view.attempt
+    verdict = last.verdict if last is not None else None
+    if verdict is None:
+        return {}
+    return {
+        "score": decision.score,
+        "confidence": decision.confidence,
+        "judge": verdict.get("summary", ""),
+        "findings": decision.feedback,
+    }
 
 
 def _finished(job: Job) -> bool:

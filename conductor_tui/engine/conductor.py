@@ -152,12 +152,16 @@ class Conductor:
         if event is not None:
             await self.tools.state.record(Draft(event))
 
+    @property
+    def _is_stuck(self) -> bool:
+        return stuck(self.snapshot, patient=self.tools.options.patient)
+
     def _closing_event(self) -> Event | None:
         snapshot = self.snapshot
         if snapshot.run is None or snapshot.run.status is not RunStatus.RUNNING:
             return None
         table, points = summary.task_table(snapshot), summary.open_points(snapshot)
-        if self._ending is None and snapshot.active and stuck(snapshot):
+        if self._ending is None and snapshot.active and self._is_stuck:
             code = summary.exit_code(snapshot)
             return RunFinished(code, summary.reason(snapshot), table, points)
         ending = self._ending or _Ending(0, "conductor was closed")

@@ -29,6 +29,7 @@ from conductor_tui.domain.values import (
 from conductor_tui.domain.views import Snapshot, TaskView
 from conductor_tui.engine import summary
 from conductor_tui.engine.attempt import drive
+from conductor_tui.engine.draining import JudgeWatch
 from conductor_tui.engine.landing import land
 from conductor_tui.engine.live import LiveAgent
 from conductor_tui.engine.numbering import Numbering
@@ -59,6 +60,7 @@ class Dispatcher:
         self._slots = Slots(self._wake.set)
         self._numbering = Numbering(lambda: len(self._snapshot.breakpoints))
         self._turn = asyncio.Lock()
+        self._judge_watch = JudgeWatch(tools)
         self._at_work: dict[str, _AtWork] = {}
         self.is_open = False
         """Whether the run's branch is ready, so that tasks may be started."""
@@ -100,14 +102,18 @@ class Dispatcher:
 
     async def run(self, group: asyncio.TaskGroup) -> None:
         """Dispatch until cancelled; tasks are driven in the group."""
-        watcher = group.create_task(self._watch_state())
+        watchers = [
+            group.create_task(self._watch_state()),
+            group.create_task(self._judge_watch.run()),
+        ]
         try:
             while True:
                 await self._wait()
                 if self.is_open and self._snapshot.run is not None:
                     await self._turn_once(group)
         finally:
-            watcher.cancel()
+            for watcher in watchers:
+                watcher.cancel()
 
     async def stop(self) -> None:
         """Stop driving all tasks; no agent is alive then, unless the run is detached.
@@ -135,6 +141,7 @@ class Dispatcher:
 
     async def _turn_once(self, group: asyncio.TaskGroup) -> None:
         await self._move_waiting()
+        self._judge_watch.look()
         await self._watch_budget()
         await self._stop_at_first_failure()
         slots = self._tools.options.max_agents
@@ -197,7 +204,9 @@ class Dispatcher:
             if snapshot.run.status is RunStatus.RUNNING:
                 await self._close_run()
             self.settled.set()
-        elif self._tools.options.on_breakpoint is not BreakpointPolicy.WAIT and stuck(snapshot):
+        elif self._tools.options.on_breakpoint is not BreakpointPolicy.WAIT and stuck(
+            snapshot, patient=self._tools.options.patient
+        ):
             self.settled.set()
 
     async def _close_run(self) -> None:

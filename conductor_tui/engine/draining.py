@@ -57,9 +57,10 @@ class JudgeWatch:
             if not (await judge.health()).ok:
                 return
         for task in waiting_for_judge(self._tools.state.snapshot):
+            last = task.attempt
             with contextlib.suppress(IllegalTransition):  # it was cancelled meanwhile
                 await self._tools.state.record(
-                    Draft(queued_again(task, "ready"), task.id, task.attempt and task.attempt.n)
+                    Draft(queued_again(task, "ready"), task.id, last.n if last else None)
                 )
 
 

@@ -15,7 +15,7 @@ from conductor_tui.domain.errors import JudgeUnavailable
 from conductor_tui.domain.events import TaskPhase, TaskWaiting
 from conductor_tui.domain.judge_events import JudgeAway, JudgeVerdict
 from conductor_tui.domain.ports.work import CheckResult
-from conductor_tui.domain.values import DecisionAction, Phase, Scope, WaitReason
+from conductor_tui.domain.values import Answer, DecisionAction, Phase, Scope, WaitReason
 from conductor_tui.domain.views import AttemptView, TaskView
 from conductor_tui.engine.asking import Judge, NoVerdict, Opinion
 from conductor_tui.engine.job import Job
@@ -27,7 +27,7 @@ from conductor_tui.supervision.standing import fingerprints, judge_feedback
 from conductor_tui.supervision.verdict import Verdict
 
 ROUNDS = 3
-"""How often an attempt is put to a judge that answers without a verdict, before a human is asked."""
+"""How often a judge may answer without a verdict on one attempt, before a human is asked."""
 
 
 async def judge_attempt(job: Job, judge: Judge, evidence: Evidence) -> Evidence | None:
@@ -107,16 +107,33 @@ async def _rounds(job: Job) -> int:
 
 
 async def _material(job: Job, evidence: Evidence) -> Material:
-    attempts = job.view.attempts
-    before = attempts[-2].decision if len(attempts) > 1 else None
-    told = before is not None and before.action is DecisionAction.RETRY
     return Material(
         task=job.spec,
         checks=evidence.checks,
         diff=await job.tools.workspaces.diff(job.workspace),
         claim=await _last_words(job),
-        feedback=feedback_of(before) if before is not None and told else "",
+        feedback=_told(job),
     )
+
+
+def _told(job: Job) -> str:
+    """Return what the attempt was told of the one before: by a decision, or by a human."""
+    attempts = job.view.attempts
+    if len(attempts) < 2:
+        return ""
+    before = attempts[-2]
+    told = []
+    if before.decision is not None and before.decision.action is DecisionAction.RETRY:
+        told.append(feedback_of(before.decision))
+    told += [
+        point.text
+        for point in job.tools.state.snapshot.breakpoints.values()
+        if point.task == job.task
+        and point.attempt == before.n
+        and point.answer is Answer.RETRY
+        and point.text
+    ]
+    return "\n\n".join(told)
 
 
 async def _last_words(job: Job) -> str:

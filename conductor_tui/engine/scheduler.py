@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from conductor_tui.domain.values import TaskStatus
+from conductor_tui.domain.values import TaskStatus, WaitReason
 from conductor_tui.domain.views import Snapshot, TaskView
 
 _DEAD = frozenset({TaskStatus.FAILED, TaskStatus.CANCELLED, TaskStatus.BLOCKED})
@@ -56,15 +56,21 @@ def newly_free(snapshot: Snapshot) -> list[TaskView]:
     ]
 
 
-def stuck(snapshot: Snapshot) -> bool:
-    """Return whether nothing in the run can go on before a human answers a breakpoint."""
+def stuck(snapshot: Snapshot, *, patient: bool = True) -> bool:
+    """Return whether nothing in the run can go on before a human answers a breakpoint.
+
+    Args:
+        snapshot: the run as it stands.
+        patient: a judge that is away is waited for; otherwise its tasks are parked too.
+    """
     if newly_blocked(snapshot) or newly_free(snapshot):
         return False
     answered = {point.task for point in snapshot.open_breakpoints}
     for task in snapshot.tasks.values():
         if task.status is TaskStatus.RUNNING:
             return False
-        if task.status is TaskStatus.WAITING and task.id not in answered:
+        parked = task.id in answered or (not patient and task.waiting is WaitReason.JUDGE)
+        if task.status is TaskStatus.WAITING and not parked:
             return False
         if task.status is TaskStatus.QUEUED and _dependencies_done(snapshot, task):
             return False

@@ -13,6 +13,7 @@ from conductor_tui.domain.ports.agents import Agent
 from conductor_tui.domain.ports.hosts import Host
 from conductor_tui.domain.ports.work import Checker, Workspaces
 from conductor_tui.domain.values import BreakpointPolicy
+from conductor_tui.engine.asking import Judge
 from conductor_tui.state.manager import StateManager
 from conductor_tui.supervision.permissions import Policy
 from conductor_tui.supervision.prompts import Prompts
@@ -30,6 +31,11 @@ class Options:
     """Land by itself when every task of the run completed."""
     budget_usd: float | None = None
     """What the agents of this run may cost together."""
+
+    @property
+    def patient(self) -> bool:
+        """Whether the run waits for a judge that is away; with ``skip`` such a task is parked."""
+        return self.on_breakpoint is not BreakpointPolicy.SKIP
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,8 @@ class Tools:
     options: Options = Options()
     judge: Mapping[str, Any] = field(default_factory=dict)
     """``provider`` and ``model`` as resolved at the start."""
+    judging: Judge | None = None
+    """Who judges; None: only checks decide."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """The settings in short, for the record."""
     notices: tuple[str, ...] = ()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from conductor_tui.domain.agent_events import AgentLog, AgentUsage
+from conductor_tui.domain.codec import to_data
 from conductor_tui.domain.events import (
     AttemptFinished,
     AttemptStarted,
@@ -14,6 +15,7 @@ from conductor_tui.domain.events import (
     DecisionMade,
     Recorded,
 )
+from conductor_tui.domain.judge_events import JudgeAway, JudgeVerdict
 from conductor_tui.domain.values import DecisionAction, Usage
 from conductor_tui.domain.views import (
     AttemptView,
@@ -116,6 +118,19 @@ def check_finished(task: TaskView, recorded: Recorded, event: CheckFinished) -> 
         output=event.output,
     )
     return change_attempt(task, recorded.attempt, lambda attempt: _with_check(attempt, view))
+
+
+def judge_verdict(task: TaskView, recorded: Recorded, event: JudgeVerdict) -> TaskView:
+    """Keep a verdict on its attempt, with who gave it; the judge is there again."""
+    known = to_data(event)
+    verdict = {**known.pop("verdict"), **known}
+    task = replace(task, reason="")
+    return change_attempt(task, recorded.attempt, lambda attempt: replace(attempt, verdict=verdict))
+
+
+def judge_away(task: TaskView, _recorded: Recorded, event: JudgeAway) -> TaskView:
+    """Say why a task is not judged."""
+    return replace(task, reason=event.reason)
 
 
 def decision_made(task: TaskView, recorded: Recorded, event: DecisionMade) -> TaskView:

@@ -38,6 +38,11 @@ class AttemptFiles:
         return self.folder / "prompt.md"
 
     @property
+    def judge(self) -> Path:
+        """What the judge was asked about it."""
+        return self.folder / "judge.md"
+
+    @property
     def run_info(self) -> Path:
         """Which program works on it, written before it is started."""
         return self.folder / "run-info.yaml"

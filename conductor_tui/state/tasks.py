@@ -28,6 +28,7 @@ from conductor_tui.domain.events import (
     TaskStarted,
     TaskWaiting,
 )
+from conductor_tui.domain.judge_events import JudgeAway, JudgeVerdict
 from conductor_tui.domain.transitions import next_status
 from conductor_tui.domain.values import Answer, Outcome, Phase, TaskStatus
 from conductor_tui.domain.views import FileView, Grant, Step, TaskView
@@ -210,4 +211,6 @@ _HANDLERS: dict[type[Event], Callable[[TaskView, Recorded, Any], TaskView]] = {
     CheckStarted: attempts.check_started,
     CheckFinished: attempts.check_finished,
     DecisionMade: attempts.decision_made,
+    JudgeVerdict: attempts.judge_verdict,
+    JudgeAway: attempts.judge_away,
 }

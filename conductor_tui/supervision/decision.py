@@ -22,7 +22,6 @@ from conductor_tui.supervision.scoring import Course, Score, files_part, score_o
 from conductor_tui.supervision.standing import (
     DEFAULT_QUALITY,
     Quality,
-    fingerprints,
     judge_feedback,
     judged_gap,
 )
@@ -257,6 +256,4 @@ def _parts(evidence: Evidence, score: Score) -> dict[str, Any]:
             "struck": len(judgement.struck),
             "not_judged": list(judgement.not_judged),
         }
-        parts["judge_feedback"] = judge_feedback(judgement)
-        parts["fingerprints"] = sorted(fingerprints(judgement.verdict))
     return parts

@@ -15,6 +15,7 @@ from conductor_tui.domain.events import Event, Recorded
 from conductor_tui.domain.task import Task
 from conductor_tui.domain.values import Answer, TaskStatus
 from conductor_tui.domain.views import BreakpointView, Snapshot, TaskView
+from conductor_tui.engine.asking import Judge
 from conductor_tui.engine.commands import Commands
 from conductor_tui.engine.conductor import Conductor
 from conductor_tui.engine.tools import Options, Tools
@@ -49,6 +50,7 @@ class Bench:
         self.prompts = Prompts()
         self.random = Random(7)
         self.notices: tuple[str, ...] = ()
+        self.judging: Judge | None = None
         self.state: StateManager
         self.conductor: Conductor
 
@@ -166,6 +168,7 @@ class Bench:
             random=self.random,
             options=options,
             judge={"provider": "none"},
+            judging=self.judging,
             notices=self.notices,
         )
 
