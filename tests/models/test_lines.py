@@ -59,6 +59,15 @@ async def test_nothing_listens(kind: Kind, free_port: int) -> None:
     assert not (await judge.health()).ok
 
 
+async def test_no_try_is_waited_for_that_would_come_too_late(free_port: int) -> None:
+    naps = Naps()
+    limits = Limits(whole_s=2.0)
+    judge = OllamaJudge(f"http://127.0.0.1:{free_port}", "qwen", limits, sleep=naps)
+    assert "nothing listens" in (await refusal(judge)).message
+    assert [round(nap) for nap in naps.taken] == [1, 2][: len(naps.taken)]
+    assert len(naps.taken) < 3
+
+
 @both
 async def test_nobody_takes_the_connection(kind: Kind, deaf_port: int) -> None:
     judge, naps = judge_at(kind, f"http://127.0.0.1:{deaf_port}")

@@ -43,7 +43,9 @@ async def test_what_is_sent(ending: str) -> None:
     async with OpenAIServer(VERDICT) as server:
         judge = OpenAIJudge(server.url + ending, MODEL, SHORT)
         await judge.ask(QUESTION)
-    (asked,) = server.chats
+        await judge.ask(QUESTION)
+    asked, again = server.chats
+    assert again.body == asked.body
     assert (asked.system, asked.prompt) == (QUESTION.system, QUESTION.prompt)
     assert asked.schema == SCHEMA
     assert asked.body["response_format"]["type"] == "json_schema"

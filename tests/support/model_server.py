@@ -23,27 +23,94 @@ T = TypeVar("T")
 PATIENCE_S = 10.0
 
 
-class ModelServer(ABC):
+class Record:
+    """All that was asked. The server's thread writes it; a test reads it at any time."""
+
+    chat: str
+    """The path of a question."""
+
+    def __init__(self) -> None:
+        self.most_at_once = 0
+        """The highest number of questions that were open at the same time."""
+        self._requests: list[Asked] = []
+        self._at_once = 0
+        self._changed = threading.Condition()
+
+    @property
+    def requests(self) -> list[Asked]:
+        """Every request in order of arrival."""
+        return list(self._requests)
+
+    @property
+    def chats(self) -> list[Asked]:
+        """Every question in order of arrival."""
+        return [asked for asked in self.requests if asked.path == self.chat]
+
+    def wait_for(self, happened: Callable[[], bool], what: str = "it") -> None:
+        """Block until something holds, looked at whenever a request comes or ends.
+
+        In asyncio: by `to_thread`.
+        """
+        with self._changed:
+            if not self._changed.wait_for(happened, PATIENCE_S):
+                raise TimeoutError(f"waited {PATIENCE_S:g} s in vain for {what}")
+
+    def _enter(self, raw: RawRequest) -> Asked:
+        path = raw.path.partition("?")[0]
+        asked = Asked(raw.method, path, raw.headers, raw.json(), time.monotonic())
+        with self._changed:
+            self._requests.append(asked)
+            self._at_once += asked.path == self.chat
+            self.most_at_once = max(self.most_at_once, self._at_once)
+            self._changed.notify_all()
+        return asked
+
+    def _leave(self, asked: Asked, outcome: str) -> None:
+        with self._changed:
+            asked.outcome = outcome
+            self._at_once -= asked.path == self.chat
+            self._changed.notify_all()
+
+
+class Api(ABC):
+    """What an API says; a subclass of the server fills it."""
+
+    @abstractmethod
+    def fixed(self, asked: Asked) -> tuple[int, Json | str]:
+        """The answer to anything but a question: status and body."""
+
+    @abstractmethod
+    def refusal(self, asked: Asked) -> Reply | None:
+        """The reply to a question that cannot be asked here, such as a model that is missing."""
+
+    @abstractmethod
+    def error(self, status: int, words: str) -> Json:
+        """The API's form of an error."""
+
+    @abstractmethod
+    def stream(self, asked: Asked, reply: Reply) -> Iterator[bytes]:
+        """The pieces of a reply, then its end."""
+
+    @abstractmethod
+    def whole(self, asked: Asked, reply: Reply) -> Json:
+        """A reply to a client that wants no stream."""
+
+
+class ModelServer(Record, Api):
     """The server: started by `with` or `async with`, stopped with all its connections.
 
     What a chat is answered: the next reply that was `play`ed, else what `respond` says.
     """
 
-    chat: str
-    """The path of a question."""
-
     def __init__(self, respond: Respond | Reply | str = "{}") -> None:
+        super().__init__()
         self.respond: Respond = respond if callable(respond) else (lambda asked: respond)
         self.url = ""
-        self.most_at_once = 0
         self._port = 0
-        self._requests: list[Asked] = []
         self._scripts: defaultdict[str, deque[Reply]] = defaultdict(deque)
         self._always: dict[str, Reply] = {}
         self._gates: dict[str, asyncio.Event] = {}
-        self._at_once = 0
         self._faults: list[Exception] = []
-        self._changed = threading.Condition()
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop
@@ -73,25 +140,6 @@ class ModelServer(ABC):
     def up(self) -> None:
         """Listen again, on the same port."""
         self._do(self._start())
-
-    @property
-    def requests(self) -> list[Asked]:
-        """Every request in order of arrival."""
-        return list(self._requests)
-
-    @property
-    def chats(self) -> list[Asked]:
-        """Every question in order of arrival."""
-        return [asked for asked in self.requests if asked.path == self.chat]
-
-    def wait_for(self, happened: Callable[[], bool], what: str = "it") -> None:
-        """Block until something holds, looked at whenever a request comes or ends.
-
-        In asyncio: by `to_thread`.
-        """
-        with self._changed:
-            if not self._changed.wait_for(happened, PATIENCE_S):
-                raise TimeoutError(f"waited {PATIENCE_S:g} s in vain for {what}")
 
     # Its life.
 
@@ -126,28 +174,6 @@ class ModelServer(ABC):
     ) -> None:
         await asyncio.to_thread(self.__exit__, kind, error, traceback)
 
-    # What its API says.
-
-    @abstractmethod
-    def fixed(self, asked: Asked) -> tuple[int, Json | str]:
-        """The answer to anything but a question: status and body."""
-
-    @abstractmethod
-    def refusal(self, asked: Asked) -> Reply | None:
-        """The reply to a question that cannot be asked here, such as a model that is missing."""
-
-    @abstractmethod
-    def error(self, status: int, words: str) -> Json:
-        """The API's form of an error."""
-
-    @abstractmethod
-    def stream(self, asked: Asked, reply: Reply) -> Iterator[bytes]:
-        """The pieces of a reply, then its end."""
-
-    @abstractmethod
-    def whole(self, asked: Asked, reply: Reply) -> Json:
-        """A reply to a client that wants no stream."""
-
     # The thread's own.
 
     def _do(self, work: Coroutine[Any, Any, T]) -> T:
@@ -173,22 +199,6 @@ class ModelServer(ABC):
 
     def _gate(self, name: str) -> asyncio.Event:
         return self._gates.setdefault(name, asyncio.Event())
-
-    def _enter(self, raw: RawRequest) -> Asked:
-        path = raw.path.partition("?")[0]
-        asked = Asked(raw.method, path, raw.headers, raw.json(), time.monotonic())
-        with self._changed:
-            self._requests.append(asked)
-            self._at_once += asked.path == self.chat
-            self.most_at_once = max(self.most_at_once, self._at_once)
-            self._changed.notify_all()
-        return asked
-
-    def _leave(self, asked: Asked, outcome: str) -> None:
-        with self._changed:
-            asked.outcome = outcome
-            self._at_once -= asked.path == self.chat
-            self._changed.notify_all()
 
     def _script(self, asked: Asked) -> Reply | None:
         """The reply that was scripted for a path; to a question there always is one."""
