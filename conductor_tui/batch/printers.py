@@ -27,6 +27,7 @@ from conductor_tui.domain.events import (
     TaskFailed,
     TaskWaiting,
 )
+from conductor_tui.domain.judge_events import JudgeAway, JudgeVerdict
 from conductor_tui.domain.plaintext import plain_line
 from conductor_tui.domain.values import Scope
 
@@ -103,10 +104,23 @@ def _asked(event: BreakpointRaised) -> Told:
     return "asks", "yellow", f"[{event.id}] {event.kind}: {ask}"
 
 
+def _judged(event: JudgeVerdict) -> Told:
+    verdict = event.verdict
+    said = f"{verdict.get('score')} by {event.model}, confidence {verdict.get('confidence')}"
+    if event.struck:
+        said += f", {len(event.struck)} citation{'s' if len(event.struck) != 1 else ''} struck"
+    if event.not_judged:
+        said += f", not shown: {', '.join(event.not_judged)}"
+    summary = verdict.get("summary")
+    return "judged", "cyan", f"{said}: {summary}" if summary else said
+
+
 _TELLERS: Mapping[type[Event], Callable[[Any], Told | None]] = {
     AttemptStarted: lambda e: ("working", "cyan", e.agent + (" goes on" if e.resumed else "")),
     AttemptFinished: lambda e: None if e.ok else ("stopped", "yellow", e.reason),
     CheckFinished: _check,
+    JudgeVerdict: _judged,
+    JudgeAway: lambda e: ("judge away", "yellow", e.reason),
     DecisionMade: lambda e: (e.action.value, "magenta", e.reason),
     TaskCompleted: lambda e: ("completed", "green", f"merged as {e.commit[:10]}"),
     TaskFailed: lambda e: ("failed", "red", e.reason),

@@ -6,8 +6,8 @@ It says nothing that the state does not hold.
 from __future__ import annotations
 
 from conductor_tui.domain.plaintext import plain
-from conductor_tui.domain.values import DecisionAction, Outcome, TaskStatus
-from conductor_tui.domain.views import BreakpointView, RunView, Snapshot, TaskView
+from conductor_tui.domain.values import DecisionAction, Outcome, TaskStatus, WaitReason
+from conductor_tui.domain.views import AttemptView, BreakpointView, RunView, Snapshot, TaskView
 from conductor_tui.engine.summary import duration
 
 _FAILED = (TaskStatus.FAILED, TaskStatus.CANCELLED, TaskStatus.BLOCKED)
@@ -61,6 +61,8 @@ def _done(task: TaskView) -> list[str]:
     took = f", {spent:.0f} s" if spent is not None else ""
     forced = ", accepted by a human although checks were red" if task.forced else ""
     lines = [f"{task.id}  {task.spec.title}"]
+    if last is not None and last.verdict is not None:
+        proof += f", judged {last.verdict.get('score')} by {last.verdict.get('model')}"
     changed = f"{len(task.files)} file{'s' if len(task.files) != 1 else ''}"
     lines.append(f"    {changed}, {proof}{tries}{took}{forced}")
     return lines
@@ -89,10 +91,17 @@ def _waits(point: BreakpointView) -> list[str]:
 def _not_reached(snapshot: Snapshot) -> list[str]:
     waiting = {point.task for point in snapshot.open_breakpoints}
     return [
-        f"{task.id}  {task.status}{f': {task.waiting}' if task.waiting else ''}"
+        f"{task.id}  {task.status}{_waits_for(task)}"
         for task in _with(snapshot, TaskStatus.QUEUED, TaskStatus.RUNNING, TaskStatus.WAITING)
         if task.id not in waiting
     ]
+
+
+def _waits_for(task: TaskView) -> str:
+    if not task.waiting:
+        return ""
+    why = f" ({task.reason})" if task.waiting is WaitReason.JUDGE and task.reason else ""
+    return f": {task.waiting}{why}"
 
 
 def _unproved(snapshot: Snapshot, task: TaskView) -> list[str]:
@@ -106,7 +115,7 @@ def _unproved(snapshot: Snapshot, task: TaskView) -> list[str]:
         if point.task == task.id and point.kind == "result" and point.answer == "approve"
     ]
     if not task.spec.checks:
-        who = f" (accepted by {by_hand[-1]})" if by_hand else ""
+        who = f" (accepted by {by_hand[-1]})" if by_hand else _by_judge(last)
         return [f"{task.id}: it has no check{who}"]
     if task.forced:
         return [f"{task.id}: accepted with red checks by {by_hand[-1] if by_hand else 'a human'}"]
@@ -115,6 +124,12 @@ def _unproved(snapshot: Snapshot, task: TaskView) -> list[str]:
     if task.outcome is not Outcome.SUCCESS:
         return [f"{task.id}: the agent did not end its turn by itself"]
     return []
+
+
+def _by_judge(attempt: AttemptView | None) -> str:
+    if attempt is None or attempt.verdict is None:
+        return ""
+    return f" (accepted on the word of {attempt.verdict.get('model')})"
 
 
 def _next(snapshot: Snapshot, run: RunView) -> str:

@@ -14,8 +14,9 @@ from typing import Any
 from conductor_tui import __version__
 from conductor_tui.agents.claude_launch import MEND as CLAUDE_MEND
 from conductor_tui.agents.registry import KINDS
+from conductor_tui.bootstrap.judges import look_for_judge
 from conductor_tui.bootstrap.loop import run
-from conductor_tui.bootstrap.translation import judge_of, make_agents
+from conductor_tui.bootstrap.translation import make_agents
 from conductor_tui.bootstrap.workshop import STATE_FOLDER, RunRequest, load_settings_for, look_at
 from conductor_tui.control.server import CONTROL_FILE
 from conductor_tui.domain.errors import ConductorError, FileFaults
@@ -73,7 +74,7 @@ async def _examine(directory: Path) -> list[Finding]:
         findings += _settings(settings)
         findings += [await _agent(host, name, agent) for name, agent in settings.agents.items()]
         findings += _makable(settings, host)
-        findings.append(_judge(settings))
+        findings.append(await _judge(settings))
     return findings
 
 
@@ -153,9 +154,12 @@ def _makable(settings: Settings, host: LocalHost) -> Iterator[Finding]:
             yield Finding("agents", False, str(fault))
 
 
-def _judge(settings: Settings) -> Finding:
+async def _judge(settings: Settings) -> Finding:
     try:
-        judge, notices = judge_of(settings)
+        health = await look_for_judge(settings, dict(os.environ))
     except FileFaults as error:
         return Finding("judge", False, str(error))
-    return Finding("judge", True, notices[0] if notices else str(judge["provider"]))
+    if health is None:
+        return Finding("judge", True, "none: only checks decide")
+    said, _, mend = health.reason.partition("; ")
+    return Finding("judge", health.ok, said, mend) if mend else Finding("judge", health.ok, said)

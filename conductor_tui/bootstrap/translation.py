@@ -7,16 +7,13 @@ from typing import Any
 
 from conductor_tui.agents.agent_settings import AgentSettings
 from conductor_tui.agents.registry import KINDS, create_agent
-from conductor_tui.domain.errors import Fault, SettingsError
 from conductor_tui.domain.ports.agents import Agent
 from conductor_tui.domain.ports.hosts import Host
 from conductor_tui.domain.values import BreakpointPolicy
 from conductor_tui.engine.tools import Options
-from conductor_tui.settings.models import JudgeProvider, Landing, Settings
+from conductor_tui.settings.models import Landing, Settings
 from conductor_tui.settings.secrets import read_token
 from conductor_tui.supervision.permissions import Policy
-
-_NO_JUDGE = "no judge: only checks decide, and a task without any check ends in a breakpoint"
 
 
 def make_agents(
@@ -66,20 +63,6 @@ def options_of(settings: Settings, *, detach: bool, batch: bool) -> Options:
         land=settings.land is Landing.AUTO,
         budget_usd=settings.budget_usd,
     )
-
-
-def judge_of(settings: Settings) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Return who judges, and what a human should know of it.
-
-    Raises:
-        SettingsError: a judge was named that this version does not have.
-    """
-    provider = settings.judge.provider
-    if provider not in (JudgeProvider.AUTO, JudgeProvider.NONE):
-        text = f"judging by {provider} is not supported by this version; say `none`"
-        raise SettingsError([Fault("conductor.yaml", None, "judge.provider", text)])
-    notices = (_NO_JUDGE,) if provider is JudgeProvider.AUTO else ()
-    return {"provider": JudgeProvider.NONE.value, "model": None}, notices
 
 
 def short(settings: Settings) -> dict[str, Any]:

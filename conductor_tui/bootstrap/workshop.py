@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from conductor_tui.agents.environment import agent_environment
+from conductor_tui.bootstrap.judges import appoint
 from conductor_tui.bootstrap.logfile import logging_to
 from conductor_tui.bootstrap.translation import (
-    judge_of,
     make_agents,
     options_of,
     permission_policy,
@@ -131,7 +131,7 @@ async def _tools(
     folder: Path,
 ) -> Tools:
     env = dict(os.environ)
-    judge, notices = judge_of(settings)
+    judge = await appoint(settings, env, state.snapshot)
     agents = await asyncio.to_thread(make_agents, settings, host, env, i_know=request.i_know)
     return Tools(
         state=state,
@@ -151,9 +151,10 @@ async def _tools(
         now=_now,
         random=random.Random(),
         options=options_of(settings, detach=request.detach, batch=request.batch),
-        judge=judge,
+        judge=judge.record,
+        judging=judge.judging,
         settings=short(settings),
-        notices=notices,
+        notices=judge.notices,
     )
 
 
