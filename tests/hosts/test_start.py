@@ -74,7 +74,10 @@ def test_what_conductor_ignores_its_programs_do_not(tmp_path: Path) -> None:
         assert runner.exit()["code"] == 0
     lines = (tmp_path / "spool" / "stdout").read_text().splitlines()
     status = dict(line.split(":", 1) for line in lines)
-    assert int(status["SigIgn"], 16) == 0
+    ignored = int(status["SigIgn"], 16)
+    # Others may have been ignored before us: a shell may leave signals that only libc uses.
+    trapped = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE)
+    assert not any(ignored >> (number - 1) & 1 for number in trapped)
     assert int(status["SigBlk"], 16) == 0
 
 
