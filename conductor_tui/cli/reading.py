@@ -9,6 +9,7 @@ import click
 
 from conductor_tui.cli.base import directory_option, json_option, paint, print_json, tell
 from conductor_tui.domain.errors import UsageError
+from conductor_tui.domain.judge_words import verdict_lines
 from conductor_tui.domain.plaintext import plain_line
 
 _COLOURS = {
@@ -108,39 +109,17 @@ def _show_attempt(attempt: dict[str, Any]) -> None:
             click.echo(f"  score {decision['score']:g}, confidence {decision['confidence']:g}")
 
 
-_VERDICT_SIGNS = {"met": ("met", "green"), "not_met": ("not met", "red")}
+_LOOKS = {"ok": "green", "bad": "red", "warn": "yellow"}
 
 
 def _show_verdict(verdict: dict[str, Any]) -> None:
     """Print what the judge said: each requirement with its evidence, issues, what was struck."""
-    cached = ", as before" if verdict.get("cached") else f", {verdict['duration_s']:.1f} s"
-    click.echo(
-        f"  judged {verdict['score']} by {plain_line(verdict['model'])}"
-        f" (confidence {verdict['confidence']}{cached})"
-    )
-    if verdict.get("summary"):
-        click.echo(f"      {plain_line(verdict['summary'])}")
-    for one in verdict.get("requirements", []):
-        word, colour = _VERDICT_SIGNS.get(one["status"], (one["status"], "yellow"))
-        cited = ", ".join(map(_citation, one.get("evidence", [])))
-        text = f"{plain_line(one['text'])}{f' ({cited})' if cited else ''}"
-        click.echo(f"    {paint(f'{word:<8}', colour)} {text}")
-    for issue in verdict.get("issues", []):
-        place = f"{_citation(issue)}: " if issue.get("file") else ""
-        colour = "red" if issue["severity"] == "blocking" else "yellow"
-        text = place + plain_line(issue["text"])
-        click.echo(f"    {paint(issue['severity'].ljust(8), colour)} {text}")
-    for strike in verdict.get("struck", []):
-        click.echo(f"    struck   {plain_line(strike['cited'])}: {strike['why']}")
-    for missing in verdict.get("not_judged", []):
-        click.echo(f"    not shown to the judge: {plain_line(missing)}")
-
-
-def _citation(cited: dict[str, Any]) -> str:
-    if cited.get("check"):
-        return f"check {plain_line(cited['check'])}"
-    line = cited.get("line")
-    return plain_line(str(cited.get("file", ""))) + ("" if line is None else f":{line}")
+    for line in verdict_lines(verdict):
+        indent = "  " if line.word == "judged" else "    "
+        word = plain_line(line.word).ljust(0 if line.word == "judged" else 8)
+        colour = _LOOKS.get(line.look)
+        text = plain_line(line.text)
+        click.echo(f"{indent}{paint(word, colour) if colour else word} {text}")
 
 
 @click.command()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from conductor_tui.domain.judge_words import VerdictLine, verdict_lines
 from conductor_tui.domain.views import AttemptView, CheckView, TaskView
 from conductor_tui.widgets import plain, words
 from conductor_tui.widgets.evidence import evidence_rows
@@ -54,7 +55,7 @@ def attempt_rows(attempt: AttemptView, width: int, now: datetime) -> list[Row]:
     for check in attempt.checks:
         rows += _check(check, width)
     if attempt.verdict:
-        rows += [Row((("  verdict", "heading"),)), *evidence_rows(attempt.verdict, width)]
+        rows += [row for line in verdict_lines(attempt.verdict) for row in _verdict(line, width)]
     if attempt.decision is not None:
         decision = attempt.decision
         score = "" if decision.score is None else f" (score {decision.score:.0f})"
@@ -64,6 +65,19 @@ def attempt_rows(attempt: AttemptView, width: int, now: datetime) -> list[Row]:
     if attempt.session:
         rows += text_rows(f"session {attempt.session}", width, "dim", "  ")
     return rows
+
+
+def _verdict(line: VerdictLine, width: int) -> list[Row]:
+    if line.word == "judged":
+        return text_rows(f"judged {line.text}", width, "strong", "  ")
+    pieces = text_rows(line.text, max(8, width - 13))
+    return [
+        Row(
+            ((plain.fit(f"    {'' if n else plain.line(line.word)}", 13), line.look), *row.spans),
+            joined=row.joined,
+        )
+        for n, row in enumerate(pieces)
+    ]
 
 
 def _check(check: CheckView, width: int) -> list[Row]:
