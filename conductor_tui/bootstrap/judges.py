@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -99,6 +100,7 @@ def _nobody(reason: str) -> Appointed:
 
 
 def _create(settings: Settings, env: Mapping[str, str], provider: str, model: str) -> JudgeModel:
+    _without_rich()
     judge = settings.judge
     return create_judge(provider, judge.url, model, judge.timeout, read_token(None, judge, env))
 
@@ -108,9 +110,18 @@ async def _found(settings: Settings, env: Mapping[str, str]) -> tuple[JudgeModel
     judge = settings.judge
     if not await _may_listen(judge.url):
         return None, f"nothing listens at {judge.url}"
+    _without_rich()
     token = read_token(None, judge, env)
     found = await resolve_auto(judge.url, judge.model, judge.timeout, token)
     return found.judge, found.reason
+
+
+def _without_rich() -> None:
+    """Keep httpx, which the judges load, from loading its own command line.
+
+    It needs rich and pygments, which the headless faces never load; httpx goes on without it.
+    """
+    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
 
 
 async def _may_listen(url: str) -> bool:

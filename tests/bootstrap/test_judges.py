@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +15,7 @@ from conductor_tui.domain.values import RunStatus
 from conductor_tui.domain.views import RunView, Snapshot
 from conductor_tui.settings.models import Settings
 from conductor_tui.supervision.standing import DEFAULT_QUALITY, Quality
+from tests.support.external import ROOT
 from tests.support.ollama_server import MODEL, OllamaServer
 
 NONE: dict[str, Any] = {"provider": "none", "model": None}
@@ -110,3 +113,27 @@ def test_the_thresholds_are_the_settings_own() -> None:
     assert quality_of(Settings().quality) == DEFAULT_QUALITY
     given = Settings.model_validate({"quality": {"pass": 90, "retry_below": 60}})
     assert quality_of(given.quality) == Quality(90, 60, 30)
+
+
+LEAN = """
+import asyncio, os, sys
+from conductor_tui.bootstrap.judges import look_for_judge
+from conductor_tui.settings.models import Settings
+judge = {"provider": sys.argv[1], "url": sys.argv[2], "model": sys.argv[3]}
+health = asyncio.run(look_for_judge(Settings.model_validate({"judge": judge}), {}))
+assert health and health.ok, health
+print(sorted({"rich", "textual", "httpx"} & set(sys.modules)))
+"""
+
+
+@pytest.mark.parametrize("provider", ["auto", "ollama"])
+def test_a_judge_brings_no_rich_with_it(ollama: OllamaServer, provider: str) -> None:
+    said = subprocess.run(
+        [sys.executable, "-c", LEAN, provider, ollama.url, MODEL],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    assert said.stdout.strip() == "['httpx']"
