@@ -148,8 +148,9 @@ class FakeWorkspaces:
         """Lay out a commit."""
         await self._called("put", workspace.task)
         self.files[workspace.task] = dict(self.commits[commit])
-        self.bases[workspace.task] = self.tip
-        return replace(workspace, base=self.tip)
+        if commit in self.merges.values():
+            self.bases[workspace.task] = self.tip
+        return replace(workspace, base=self.bases[workspace.task])
 
     async def rebase(self, run: str, workspace: Workspace) -> tuple[Workspace, tuple[str, ...]]:
         """Bring the run's branch in."""

@@ -1,8 +1,7 @@
 """Everything that happens to runs and tasks, as frozen records (contract, section 6).
 
 An event knows only its own data. Which run, task and attempt it belongs to, its ``seq`` and its
-time stand on the envelope, :class:`Recorded`, which the state manager writes.
-What agents do is in :mod:`conductor_tui.domain.agent_events`.
+time stand on the envelope, :class:`Recorded`. What agents do is in ``agent_events``.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from conductor_tui.domain.values import (
 )
 
 REGISTRY: dict[str, type[Event]] = {}
-"""Event type name → class; filled once, while the modules of events are imported."""
+"""Event type name → class; filled while the modules of events are imported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +228,7 @@ class AttemptStarted(Event):
 
 @dataclass(frozen=True, slots=True)
 class AttemptFinished(Event):
-    """The agent's part of one attempt is over; ``detail`` is its program's word on a bad end."""
+    """The agent's part is over: ``detail`` says of a bad end, ``commit`` holds what it left."""
 
     type: ClassVar[str] = "attempt.finished"
     ok: bool
@@ -238,6 +237,7 @@ class AttemptFinished(Event):
     cost_usd: float | None
     files_changed: int
     detail: str = ""
+    commit: str = ""
 
 
 @dataclass(frozen=True, slots=True)

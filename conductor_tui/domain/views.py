@@ -86,6 +86,8 @@ class AttemptView:
     reason: str = ""
     detail: str = ""
     """What the agent's program said where it ended badly."""
+    commit: str = ""
+    """What the agent left, fixed before it was proved."""
     usage: Usage = Usage()
     files_changed: int = 0
     checks: tuple[CheckView, ...] = ()

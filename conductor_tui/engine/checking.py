@@ -18,6 +18,7 @@ from conductor_tui.domain.views import FileView
 from conductor_tui.engine.absence import ask_about_result
 from conductor_tui.engine.job import Job
 from conductor_tui.engine.judging import judge_attempt, recorded_checks, wanted_before
+from conductor_tui.engine.sealing import unseal
 from conductor_tui.supervision.decision import Decision, Evidence, decide, stopped_at_gate
 from conductor_tui.supervision.standing import DEFAULT_QUALITY
 
@@ -28,9 +29,11 @@ _SHOWN_OUTPUT = 4000
 async def check(job: Job) -> None:
     """Prove the newest attempt and record the decision; ask a human where it says so."""
     await job.record(TaskPhase(Phase.CHECKING))
+    last = job.view.attempt
+    if last is not None and last.checks:
+        await unseal(job)  # a check was cut off here before
     files = await record_changes(job)
     results = await _results(job)
-    last = job.view.attempt
     proved = Evidence(
         ok=bool(last and last.ok),
         reason=last.reason if last else "no attempt was made",
@@ -61,6 +64,8 @@ async def _results(job: Job) -> tuple[CheckResult, ...]:
         if known:
             return known
     results = await run_checks(job, Scope.WORKSPACE)
+    if results:
+        await unseal(job)
     job.proved = True
     return tuple(results)
 

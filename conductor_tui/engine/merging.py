@@ -26,6 +26,7 @@ from conductor_tui.domain.values import (
 from conductor_tui.engine.absence import ask_about_result
 from conductor_tui.engine.checking import ask_for_verdict, decision_event, run_checks
 from conductor_tui.engine.job import Job
+from conductor_tui.engine.sealing import seal
 from conductor_tui.supervision.decision import Decision, merged_feedback
 
 
@@ -39,7 +40,7 @@ async def merge(job: Job, turn: asyncio.Lock) -> None:
     await job.record(TaskPhase(Phase.MERGING))
     async with turn:
         spaces, run = job.tools.workspaces, job.run.id
-        commit = await spaces.commit(run, job.workspace, commit_message(job))
+        commit = await seal(job)
         if commit == job.workspace.base:
             await _complete(job, commit, merged=False)
             return
@@ -54,11 +55,6 @@ async def merge(job: Job, turn: asyncio.Lock) -> None:
             if await spaces.adopt(run, job.task, merging):
                 done = merging.commit
         await _complete(job, done, merged=True)
-
-
-def commit_message(job: Job) -> str:
-    """Return the message of the commit that holds what the agent left uncommitted."""
-    return f"{job.spec.title}\n"
 
 
 def merge_message(job: Job) -> str:

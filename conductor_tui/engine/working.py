@@ -21,6 +21,7 @@ from conductor_tui.domain.views import AttemptView, BreakpointView
 from conductor_tui.engine.checking import record_changes
 from conductor_tui.engine.job import Job
 from conductor_tui.engine.live import LiveAgent, Turn
+from conductor_tui.engine.sealing import seal
 from conductor_tui.state.runfiles import RunFiles, write_atomic
 from conductor_tui.supervision.prompts import Dependency
 
@@ -243,11 +244,14 @@ async def _finish(job: Job, turn: Turn) -> None:
         await job.record(TaskWaiting(WaitReason.LIMIT, _limit_until(job, turn)))
         return
     files = await record_changes(job)
+    commit = await seal(job)
     await job.tools.state.flush()  # the agent's last bookings
     last = job.view.attempt
     usage = last.usage if last is not None else Usage()
     await job.record(
-        AttemptFinished(turn.ok, turn.reason, usage, usage.cost_usd, len(files), turn.detail)
+        AttemptFinished(
+            turn.ok, turn.reason, usage, usage.cost_usd, len(files), turn.detail, commit
+        )
     )
 
 

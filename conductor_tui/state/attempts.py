@@ -52,6 +52,7 @@ def attempt_started(task: TaskView, recorded: Recorded, event: AttemptStarted) -
         ok=None,
         reason="",
         detail="",
+        commit="",
     )
     return replace(_with(task, again), step=Step.WORK)
 
@@ -66,6 +67,7 @@ def attempt_finished(task: TaskView, recorded: Recorded, event: AttemptFinished)
             ok=event.ok,
             reason=event.reason,
             detail=event.detail,
+            commit=event.commit,
             usage=attempt.usage + extra,
             files_changed=event.files_changed,
         )

@@ -324,12 +324,12 @@ async def test_no_verdict_waits_and_then_asks_but_never_passes(
 
 async def test_identical_input_is_not_asked_twice(bench: Bench, judge: FakeJudge) -> None:
     """A crash between the verdict and the decision."""
-    bench.spaces.holds["commit"] = asyncio.Event()
+    bench.spaces.holds["merge"] = asyncio.Event()
     async with bench.begun(a_task("a")):
-        await bench.until(lambda: ("commit", "a") in bench.spaces.calls)
+        await bench.until(lambda: ("merge", "a") in bench.spaces.calls)
     await forget_the_decision(bench)
     again = judge_of(bench)
-    del bench.spaces.holds["commit"]
+    del bench.spaces.holds["merge"]
     async with bench.resumed():
         await bench.settle()
     assert bench.statuses() == {"a": "completed"}
