@@ -55,7 +55,9 @@ def _with(snapshot: Snapshot, *statuses: TaskStatus) -> list[TaskView]:
 def _done(task: TaskView) -> list[str]:
     last = task.attempt
     checks = [] if last is None else [check.check for check in last.checks if check.ok]
-    proof = f"green: {', '.join(dict.fromkeys(checks))}" if checks else "no check was run"
+    proof = f"green: {', '.join(dict.fromkeys(checks))}" if checks else "no check was green"
+    if not task.spec.checks:
+        proof = "no check was run"
     spent = duration(task)
     tries = f", {len(task.attempts)} attempts" if len(task.attempts) > 1 else ""
     took = f", {spent:.0f} s" if spent is not None else ""
@@ -133,6 +135,8 @@ def _by_judge(attempt: AttemptView | None) -> str:
 
 
 def _next(snapshot: Snapshot, run: RunView) -> str:
+    if run.landed:
+        return f"The accepted work is landed on {run.landed}.\n"
     if any(task.merged for task in snapshot.tasks.values()):
         return (
             f"The accepted work is on {run.branch}; `conductor land` merges it into your branch.\n"

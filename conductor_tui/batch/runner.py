@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
@@ -123,9 +124,18 @@ def _signals_end(conductor: Conductor) -> Iterator[None]:
 
 
 async def _print(events: AsyncIterator[Recorded], printer: Printer) -> int:
-    """Print events up to the last one of this process; return the exit code it holds."""
+    """Print events up to the last one of this process; return the exit code it holds.
+
+    Where nobody reads any more, or the disk is full, the run goes on without being printed.
+    """
+    heard = True
     async for recorded in events:
-        printer.show(recorded)
+        try:
+            if heard:
+                printer.show(recorded)
+        except OSError as error:
+            heard = False
+            logging.getLogger(__name__).warning("standard output was lost: %s", error)
         if isinstance(recorded.event, (RunFinished, RunInterrupted)):
             return recorded.event.exit_code
     return EXIT_LIMIT

@@ -8,7 +8,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from conductor_tui.batch.printers import JsonPrinter, LinePrinter, Paint
@@ -44,8 +44,15 @@ async def _batch(request: RunRequest, paint: Paint) -> int:
         async with workshop.serving():
             code = await drive_batch(workshop.conductor, batch, printer)
         if not request.as_json:
-            sys.stdout.write(render(workshop.conductor.snapshot))
+            _write(render(workshop.conductor.snapshot))
         return code
+
+
+def _write(text: str) -> None:
+    """Write to standard output; whether anybody reads it does not change how the run ended."""
+    with suppress(OSError):
+        sys.stdout.write(text)
+        sys.stdout.flush()
 
 
 def run_app(request: RunRequest) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import shutil
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -210,7 +211,7 @@ async def read_tasks(request: RunRequest, workshop: Workshop) -> list[Task]:
         default_agent=workshop.settings.default_agent,
         known=tuple(workshop.state.snapshot.tasks) if request.resume else (),
     )
-    require_usable(tasks, workshop)
+    await asyncio.to_thread(require_usable, tasks, workshop)
     return tasks
 
 
@@ -226,6 +227,11 @@ def require_usable(tasks: list[Task], workshop: Workshop) -> None:
         Fault("conductor.yaml", None, f"agents.{name}", _unusable(known[name]))
         for name in sorted(wanted)
     ]
+    for name in sorted({task.agent for task in tasks} - wanted):
+        command = known[name].command
+        if command and shutil.which(command[0]) is None:
+            text = f"there is no program {command[0]} here; `conductor doctor` says how to get it"
+            faults.append(Fault("conductor.yaml", None, f"agents.{name}.command", text))
     if faults:
         raise SettingsError(faults)
 

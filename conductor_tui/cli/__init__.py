@@ -11,8 +11,20 @@ import sys
 import click
 
 from conductor_tui import __version__
-from conductor_tui.cli.base import ConductorGroup, directory_option, show_error
-from conductor_tui.domain.errors import EXIT_SIGINT, ConductorError
+from conductor_tui.cli.base import (
+    ConductorGroup,
+    directory_option,
+    settle_output,
+    show_error,
+    tell,
+)
+from conductor_tui.domain.errors import (
+    EXIT_FAILED,
+    EXIT_OK,
+    EXIT_SIGINT,
+    EXIT_SIGPIPE,
+    ConductorError,
+)
 
 COMMANDS = {
     "run": "conductor_tui.cli.running:run",
@@ -64,4 +76,11 @@ def main() -> None:
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
         code = EXIT_SIGINT
-    sys.exit(code if isinstance(code, int) else 0)
+    except BrokenPipeError:
+        code = EXIT_SIGPIPE
+    except OSError as error:
+        place = f" ({error.filename})" if error.filename else ""
+        tell(f"conductor: {error.strerror}{place}")
+        code = EXIT_FAILED
+    code = settle_output(code if isinstance(code, int) else EXIT_OK)
+    sys.exit(code)

@@ -12,13 +12,16 @@ from typing import Any, TypeVar
 
 import click
 
-from conductor_tui.domain.errors import ConductorError, FileFaults, UsageError
+from conductor_tui.domain.errors import EXIT_FAILED, ConductorError, FileFaults, UsageError
 
 PLAN_COMMAND = "run"
 """What a first word that is no command belongs to: it is a plan."""
 
 LATER = frozenset({"bus", "calibrate", "checkpoint", "gc", "metrics", "rescue", "rollback"})
 """Words of the contract that are to come: they are not taken for plans."""
+
+SIGPIPE_CODE = 141
+"""Nobody reads what a command prints: the code of a program that the signal ends."""
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -105,6 +108,25 @@ def show_error(error: ConductorError) -> int:
     """
     click.echo(str(error) if isinstance(error, FileFaults) else f"conductor: {error}", err=True)
     return error.exit_code
+
+
+def settle_output(code: int) -> int:
+    """Write out what is buffered and return the exit code; a lost output is told, not traced."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _silence()
+        return code
+    except OSError as error:
+        _silence()
+        tell(f"conductor: standard output could not be written: {error.strerror}")
+        return code or EXIT_FAILED
+    return code
+
+
+def _silence() -> None:
+    """Have Python's own last flush go nowhere: it would fail once more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def print_json(value: object) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ def run(**flags: Any) -> None:  # noqa: ANN401 — click's values
 
     Example: conductor --batch plan.yaml --json
     """
+    _require_plan(flags["plan"])
     from conductor_tui import bootstrap  # heavy: only the commands that need it
 
     if not flags["batch"]:
@@ -70,3 +72,21 @@ def demo(batch: bool, as_json: bool) -> None:
     from conductor_tui import bootstrap  # heavy: only the commands that need it
 
     raise click.exceptions.Exit(bootstrap.run_demo(batch=batch, as_json=as_json, paint=paint))
+
+
+def _require_plan(plan: str | None) -> None:
+    """Refuse a plan that looks like a misspelt command.
+
+    Raises:
+        UsageError: with the command that may be meant.
+    """
+    if plan is None or plan == "-" or Path(plan).exists():
+        return
+    root = click.get_current_context().find_root()
+    words = root.command.list_commands(root) if isinstance(root.command, click.Group) else []
+    meant = difflib.get_close_matches(plan, words)
+    if meant:
+        raise UsageError(
+            f"{plan}: there is no such command and no such file",
+            f"did you mean `conductor {meant[0]}`?",
+        )

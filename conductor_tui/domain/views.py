@@ -215,6 +215,8 @@ class RunView:
     """Permission rules that answers of ``always`` made, for this run only."""
     paused: bool = False
     """No further task is started until a human says so."""
+    landed: str = ""
+    """The branch all accepted work was landed on; empty while some of it was not."""
     started_at: str = ""
     ended_at: str | None = None
     exit_code: int | None = None

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from conductor_tui.domain.errors import ConductorError, StateError
-from conductor_tui.domain.events import TaskPhase, TaskStarted
+from conductor_tui.domain.events import AttemptFinished, TaskPhase, TaskStarted
 from conductor_tui.domain.ports.work import Workspace
 from conductor_tui.domain.values import Answer, BreakpointKind, Phase, TaskStatus
 from conductor_tui.domain.views import Step
@@ -87,6 +87,18 @@ async def _stop_for(job: Job, error: ConductorError) -> None:
     """Ask a human about an obstacle that no further attempt removes by itself."""
     if job.view.status is not TaskStatus.RUNNING:
         return
+    last = job.view.resumable
+    if last is not None:
+        await job.record(
+            AttemptFinished(
+                False,
+                error.code,
+                last.usage,
+                last.usage.cost_usd,
+                len(job.view.files),
+                error.message,
+            )
+        )
     point = job.breakpoint(
         BreakpointKind.RESULT,
         error.message,

@@ -13,6 +13,7 @@ from conductor_tui.domain.agent_events import (
     AgentLog,
     AgentToolCall,
     AgentToolResult,
+    AgentUsage,
     MessageSent,
 )
 from conductor_tui.domain.errors import ConductorError
@@ -30,6 +31,9 @@ from conductor_tui.domain.ports.agents import (
 from conductor_tui.engine.checking import record_changes
 from conductor_tui.engine.desk import Desk
 from conductor_tui.engine.job import Job
+
+BUDGET = "budget"
+"""Why a turn ended that cost as much as its task may."""
 
 _LOOK_S = 1.0
 """How often the clock is looked at, at the least, while an agent works."""
@@ -137,9 +141,24 @@ class LiveAgent:
                 await self.desk.tool_result(event)
             case AgentLimit(resets_at=until):
                 self._limit = until
+            case AgentUsage() if self._over_budget(event):
+                await self._stop_for_budget()
             case AgentExited():
                 self._exit = event
         await self._job.tools.state.note(self._job.draft(event, arrival.position))
+
+    def _over_budget(self, usage: AgentUsage) -> bool:
+        limit = self._job.spec.budget_usd
+        if limit is None or self._turn is not None:
+            return False
+        used = (self._job.view.usage.cost_usd or 0.0) + (usage.cost_usd or 0.0)
+        return used >= limit
+
+    async def _stop_for_budget(self) -> None:
+        limit = self._job.spec.budget_usd or 0.0
+        detail = f"the task's budget of ${limit:.2f} is used up"
+        self._turn = Turn(False, BUDGET, detail=detail)
+        await self._session.end()
 
     async def _watch_files(self) -> None:
         async for _ in self._job.tools.workspaces.watch(self._job.workspace):

@@ -11,6 +11,7 @@ from conductor_tui.domain.errors import AgentError
 from conductor_tui.domain.events import (
     AttemptFinished,
     AttemptStarted,
+    BudgetExceeded,
     Draft,
     TaskPhase,
     TaskWaiting,
@@ -20,7 +21,7 @@ from conductor_tui.domain.values import Answer, BreakpointKind, Phase, Usage, Wa
 from conductor_tui.domain.views import AttemptView, BreakpointView
 from conductor_tui.engine.checking import record_changes
 from conductor_tui.engine.job import Job
-from conductor_tui.engine.live import LiveAgent, Turn
+from conductor_tui.engine.live import BUDGET, LiveAgent, Turn
 from conductor_tui.engine.sealing import seal
 from conductor_tui.state.runfiles import RunFiles, write_atomic
 from conductor_tui.supervision.prompts import Dependency
@@ -248,6 +249,10 @@ async def _finish(job: Job, turn: Turn) -> None:
     await job.tools.state.flush()  # the agent's last bookings
     last = job.view.attempt
     usage = last.usage if last is not None else Usage()
+    if turn.reason == BUDGET:
+        limit = job.spec.budget_usd or 0.0
+        used = job.view.usage.cost_usd or 0.0
+        await job.record(BudgetExceeded(f"task {job.task}", used, limit))
     await job.record(
         AttemptFinished(
             turn.ok, turn.reason, usage, usage.cost_usd, len(files), turn.detail, commit

@@ -105,6 +105,8 @@ def summary(run: RunView | None, tasks: Sequence[TaskView]) -> str:
         if count:
             parts.append(f"{count} {words.TASK_SIGNS[status].word}")
     parts.append(words.money(task.usage for task in tasks))
-    if done:
+    if run.landed:
+        parts.append(f"landed on {run.landed}")
+    elif done:
         parts.append("press L to land")
     return " · ".join(parts)

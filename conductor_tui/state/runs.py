@@ -8,6 +8,8 @@ from conductor_tui.domain.errors import EXIT_OK, EXIT_PARKED
 from conductor_tui.domain.events import (
     DispatchChanged,
     Event,
+    LandDone,
+    MergeDone,
     Recorded,
     RunFinished,
     RunInterrupted,
@@ -23,6 +25,8 @@ RUN_EVENTS: tuple[type[Event], ...] = (
     RunInterrupted,
     RunFinished,
     DispatchChanged,
+    LandDone,
+    MergeDone,
 )
 """The events that change the picture of a run."""
 
@@ -65,8 +69,17 @@ def fold_run(run: RunView | None, recorded: Recorded) -> RunView | None:
             exit_code=event.exit_code,
             reason=event.reason,
         )
-    if isinstance(event, DispatchChanged):
-        return replace(run, paused=event.paused)
+    return _during(run, recorded)
+
+
+def _during(run: RunView, recorded: Recorded) -> RunView:
+    match recorded.event:
+        case DispatchChanged(paused=paused):
+            return replace(run, paused=paused)
+        case LandDone(branch=branch) if recorded.task is None:
+            return replace(run, landed=branch)
+        case MergeDone():
+            return replace(run, landed="")
     return run
 
 

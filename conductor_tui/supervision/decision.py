@@ -29,7 +29,7 @@ from conductor_tui.supervision.standing import (
 FEEDBACK_LINES = 80
 """How many lines of a failed check's output the agent is shown; the end is where errors stand."""
 
-_UNUSABLE = frozenset({"login", "billing", "unknown_agent"})
+_UNUSABLE = frozenset({"login", "billing", "unknown_agent", "budget"})
 """Ends of a turn that no further attempt mends."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -163,7 +164,11 @@ class Git:
                 argv, cwd=cwd, env=environment, stdin=stdin, timeout_s=self._timeout_s
             )
         except (HostError, OSError) as error:
-            raise GitError(f"git could not be run in {cwd}: {error}", "install git") from error
+            if await asyncio.to_thread(os.path.isdir, cwd):
+                raise GitError(f"git could not be run: {error}", "install git") from error
+            raise GitError(
+                f"the folder {cwd} is gone", "its task can be retried; what was committed is kept"
+            ) from error
         if ended.timed_out:
             raise GitError(f"`git {argv[-1]}` in {cwd} took more than {self._timeout_s:.0f} s")
         return ended

@@ -211,8 +211,18 @@ def find_under_way(repository: Repository) -> tuple[str, str] | None:
 
 
 def exclude(repository: Repository) -> None:
-    """Make conductor's folder (0700) and keep it out of the user's ``git status``, once."""
+    """Make conductor's folder (0700) and keep it out of the user's ``git status``, once.
+
+    Raises:
+        RepositoryError: something else is in its place; a link would be followed out of here.
+    """
     home = repository.home
+    if home.is_symlink() or (home.exists() and not home.is_dir()):
+        kind = "a symbolic link" if home.is_symlink() else "no folder"
+        raise RepositoryError(
+            f"{home} is {kind}; conductor keeps its state in a folder there",
+            f"remove it: rm {home}",
+        )
     home.mkdir(mode=0o700, exist_ok=True)
     if stat.S_IMODE(home.stat().st_mode) != 0o700:
         home.chmod(0o700)

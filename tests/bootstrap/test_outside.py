@@ -56,3 +56,97 @@ def test_what_a_check_leaves_is_not_part_of_the_work(job: Path) -> None:
     assert merged_files(job) == sorted([*before, "out.txt"])
     branch = git(job, "branch", "--list", "conductor/*/integration", "--format=%(refname)")
     assert git(job, "show", f"{branch}:out.txt") == "done"
+
+
+def test_a_link_in_the_place_of_our_folder_is_not_followed(job: Path, tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.mkdir(mode=0o755)
+    (job / ".conductor").symlink_to(victim)
+    ran = conductor(job, "--batch", plan(job, {"title": "Write", "checks": ["true"]}))
+    assert ran.returncode == 2
+    assert "symbolic link" in ran.stderr
+    assert victim.stat().st_mode & 0o777 == 0o755
+    assert list(victim.iterdir()) == []
+
+
+def test_a_file_in_the_place_of_our_folder_is_told(job: Path) -> None:
+    (job / ".conductor").write_text("mine")
+    ran = conductor(job, "--batch", plan(job, {"title": "Write", "checks": ["true"]}))
+    assert ran.returncode == 2
+    assert "Traceback" not in ran.stderr
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_a_run_goes_on_when_nobody_reads_its_output(job: Path, as_json: bool) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        words = ["--batch", plan(job, {"title": "Write", "checks": ["true"]})]
+        ran = conductor(
+            job,
+            *words,
+            *(["--json"] if as_json else []),
+            capture_output=False,
+            stdout=writing,
+            stderr=subprocess.PIPE,
+        )
+    finally:
+        os.close(writing)
+    assert ran.returncode == 0
+    assert "Traceback" not in ran.stderr
+    assert "out.txt" in merged_files(job)
+
+
+def test_a_full_output_is_told_and_not_traced(job: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        ran = conductor(job, "status", capture_output=False, stdout=full, stderr=subprocess.PIPE)
+    assert ran.returncode == 1
+    assert "Traceback" not in ran.stderr
+    assert "space" in ran.stderr
+
+
+def test_a_program_that_is_missing_is_told_before_anything_starts(job: Path) -> None:
+    (job / "conductor.yaml").write_text("agents: {claude: {kind: claude, command: nosuchclaude}}\n")
+    ran = conductor(job, "--batch", plan(job, {"title": "Write", "checks": ["true"]}))
+    assert ran.returncode == 2
+    assert "agents.claude.command" in ran.stderr
+    assert "nosuchclaude" in ran.stderr
+    assert git(job, "branch", "--list", "conductor/*") == ""
+
+
+def test_a_misspelt_command_is_no_plan(job: Path) -> None:
+    ran = conductor(job, "stauts")
+    assert ran.returncode == 2
+    assert "did you mean `conductor status`?" in ran.stderr
+
+
+def test_a_task_stops_at_its_budget(job: Path) -> None:
+    spend = "  - usage: {input: 1, output: 1, cost_usd: 0.5}\n"
+    (job / "fake.yaml").write_text(f"steps:\n  - say: hm\n{spend}  - wait: 30s\n{spend}")
+    task = {"title": "Write", "checks": ["true"], "budget_usd": 0.3}
+    ran = conductor(job, "--batch", plan(job, task), "--json")
+    assert ran.returncode == 1
+    events = [json.loads(line) for line in ran.stdout.splitlines()]
+    (exceeded,) = [event for event in events if event["type"] == "budget.exceeded"]
+    assert exceeded["data"] == {"scope": "task write", "used": 0.5, "limit": 0.3}
+    (failed,) = [event for event in events if event["type"] == "task.failed"]
+    assert "budget" in failed["data"]["reason"]
+
+
+def test_a_workspace_that_is_gone_is_told_and_its_attempt_is_closed(job: Path) -> None:
+    (job / "fake.yaml").write_text("""steps:\n  - run: 'rm -rf ./* .git* "$PWD"'\n""")
+    ran = conductor(job, "--batch", plan(job, {"title": "Write", "checks": ["true"]}), "--json")
+    assert ran.returncode == 1
+    events = [json.loads(line) for line in ran.stdout.splitlines()]
+    (failed,) = [event for event in events if event["type"] == "task.failed"]
+    assert "is gone" in failed["data"]["reason"]
+    assert len([event for event in events if event["type"] == "attempt.finished"]) == 1
+
+
+def test_the_report_knows_what_was_landed(job: Path) -> None:
+    git(job, "add", "-A")
+    git(job, "commit", "-qm", "settings")
+    ran = conductor(job, "--batch", plan(job, {"title": "W", "checks": ["true"]}), "--land")
+    assert ran.returncode == 0, ran.stderr
+    assert "landed on main" in ran.stdout
+    assert "conductor land" not in ran.stdout

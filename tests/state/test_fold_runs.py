@@ -7,6 +7,7 @@ from conductor_tui.domain.events import (
     DispatchChanged,
     Draft,
     LandDone,
+    MergeDone,
     Notice,
     RunFinished,
     RunInterrupted,
@@ -125,8 +126,15 @@ def test_dispatch_is_paused_and_resumed(paused: bool) -> None:
 
 def test_events_of_no_task_only_count() -> None:
     before = fold()
-    after = fold(Draft(Notice("info", "hello")), Draft(LandDone("c0ffee", "main")))
-    assert (after.run, after.tasks, after.seq) == (before.run, before.tasks, AT_WORK + 2)
+    after = fold(Draft(Notice("info", "hello")))
+    assert (after.run, after.tasks, after.seq) == (before.run, before.tasks, AT_WORK + 1)
+
+
+def test_a_run_is_landed_until_more_is_merged() -> None:
+    landed = Draft(LandDone("c0ffee", "main"))
+    assert run_of(fold(landed)).landed == "main"
+    assert run_of(fold(Draft(LandDone("c0ffee", "main"), "a"))).landed == ""
+    assert run_of(fold(landed, Draft(MergeDone("c0ffee"), "a"))).landed == ""
 
 
 def test_nothing_happens_before_a_run() -> None:
