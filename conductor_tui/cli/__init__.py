@@ -12,6 +12,7 @@ import click
 
 from conductor_tui import __version__
 from conductor_tui.cli.base import (
+    SIGPIPE_CODE,
     ConductorGroup,
     directory_option,
     settle_output,
@@ -22,7 +23,6 @@ from conductor_tui.domain.errors import (
     EXIT_FAILED,
     EXIT_OK,
     EXIT_SIGINT,
-    EXIT_SIGPIPE,
     ConductorError,
 )
 
@@ -77,7 +77,7 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         code = EXIT_SIGINT
     except BrokenPipeError:
-        code = EXIT_SIGPIPE
+        code = SIGPIPE_CODE
     except OSError as error:
         place = f" ({error.filename})" if error.filename else ""
         tell(f"conductor: {error.strerror}{place}")
