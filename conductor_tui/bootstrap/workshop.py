@@ -155,8 +155,15 @@ async def _tools(
         judge=judge.record,
         judging=judge.judging,
         settings=short(settings),
-        notices=judge.notices,
+        notices=(*judge.notices, *await asyncio.to_thread(_limits_of, folder.parent)),
     )
+
+
+def _limits_of(repository: Path) -> tuple[str, ...]:
+    """Say what of a repository does not reach the agents."""
+    if not (repository / ".gitmodules").exists():
+        return ()
+    return ("submodules are empty in the workspaces, and changes inside one are not taken",)
 
 
 @asynccontextmanager

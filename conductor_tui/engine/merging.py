@@ -58,11 +58,8 @@ async def merge(job: Job, turn: asyncio.Lock) -> None:
 
 
 def merge_message(job: Job) -> str:
-    """Return the message of the merge into the run's branch; trailers let a task be found."""
-    return (
-        f"Merge {job.task}: {job.spec.title}\n\n"
-        f"Conductor-Run: {job.run.id}\nConductor-Task: {job.task}\n"
-    )
+    """Return the message of the merge into the run's branch."""
+    return f"Merge {job.task}: {job.spec.title}\n"
 
 
 async def _complete(job: Job, commit: str, *, merged: bool) -> None:

@@ -150,3 +150,10 @@ def test_the_report_knows_what_was_landed(job: Path) -> None:
     assert ran.returncode == 0, ran.stderr
     assert "landed on main" in ran.stdout
     assert "conductor land" not in ran.stdout
+
+
+def test_what_submodules_cannot_do_is_told(job: Path) -> None:
+    (job / ".gitmodules").write_text("")
+    ran = conductor(job, "--batch", plan(job, {"title": "Write", "checks": ["true"]}))
+    assert ran.returncode == 0, ran.stderr
+    assert "submodules are empty" in ran.stdout
