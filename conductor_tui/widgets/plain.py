@@ -14,6 +14,8 @@ import unicodedata
 from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
+from conductor_tui.domain.plaintext import ESCAPES
+
 TAB = 4
 """Cells to the next tab stop."""
 
@@ -22,11 +24,6 @@ LONGEST = 20_000
 
 ELLIPSIS = "…"
 
-_ESCAPES = re.compile(
-    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI
-    r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)"  # strings
-    r"|\x1b[ -/]*[0-~]"  # two-character escapes
-)
 _BREAKS = re.compile("\r?\n|[\x0b\x0c\x85\u2028\u2029]")
 _ODD = re.compile(r"[^\x20-\x7e]")
 _PILE = re.compile("([\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]{3})[\u0300-\u20ff]*")
@@ -37,7 +34,7 @@ def lines(text: str) -> list[str]:
     """Return text as lines that are safe to print; tabs are spaces, a lone CR overwrites."""
     if text.isascii() and text.isprintable():
         return [text[:LONGEST]]
-    text = _ESCAPES.sub("", text)
+    text = ESCAPES.sub("", text)
     return [_safe(part) for part in _BREAKS.split(text)]
 
 
