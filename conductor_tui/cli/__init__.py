@@ -10,7 +10,6 @@ import sys
 
 import click
 
-from conductor_tui import __version__
 from conductor_tui.cli.base import (
     SIGPIPE_CODE,
     ConductorGroup,
@@ -51,7 +50,6 @@ COMMANDS = {
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @directory_option
-@click.version_option(__version__, prog_name="conductor")
 def conductor() -> None:
     """A control room in the terminal for AI coding agents.
 

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import click
 
+from conductor_tui import __version__
 from conductor_tui.domain.errors import EXIT_FAILED, ConductorError, FileFaults, UsageError
 
 PLAN_COMMAND = "run"
@@ -68,7 +69,8 @@ class ConductorGroup(click.Group):
 
 
 def directory_option(function: _Function) -> _Function:
-    """Give a command ``-C DIR``, before or behind its verb."""
+    """Give a command ``-C DIR`` and ``--version``, before or behind its verb."""
+    function = click.version_option(__version__, prog_name="conductor")(function)
     return click.option(
         "-C",
         "directory",

@@ -157,3 +157,10 @@ def test_what_submodules_cannot_do_is_told(job: Path) -> None:
     ran = conductor(job, "--batch", plan(job, {"title": "Write", "checks": ["true"]}))
     assert ran.returncode == 0, ran.stderr
     assert "submodules are empty" in ran.stdout
+
+
+@pytest.mark.parametrize("words", [[], ["status"], ["breakpoint", "resolve"], ["run"]])
+def test_every_command_tells_the_version(job: Path, words: list[str]) -> None:
+    ran = conductor(job, *words, "--version")
+    assert ran.returncode == 0
+    assert ran.stdout.startswith("conductor, version ")
