@@ -23,15 +23,24 @@ from conductor_tui.state.manager import ReadOnlyState, StateManager
 
 def read_status(directory: Path) -> dict[str, Any]:
     """Return the newest run as ``{run, state, tasks, breakpoints, agents}``."""
-    return run(_status(directory))
+    return status_picture(run(_newest(directory)), _alive)
 
 
-async def _status(directory: Path) -> dict[str, Any]:
+async def _newest(directory: Path) -> Snapshot:
     try:
         async with _reading(directory) as state:
-            return status_picture(state.snapshot)
+            return state.snapshot
     except NotFound:
-        return status_picture(Snapshot())
+        return Snapshot()
+
+
+def _alive(run_id: str, pid: int) -> bool:
+    """Say whether a process is alive and one of this run's: ids of processes are used again."""
+    try:
+        environment = Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:
+        return False
+    return f"CONDUCTOR_RUN_ID={run_id}".encode() in environment.split(b"\0")
 
 
 def read_task(directory: Path, name: str) -> dict[str, Any]:

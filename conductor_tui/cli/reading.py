@@ -45,6 +45,10 @@ def status(as_json: bool) -> None:
     width = max((len(row["id"]) for row in picture["tasks"]), default=0)
     for row in picture["tasks"]:
         click.echo(_task_line(row, width))
+    if picture["agents"] and picture["state"] != "running":
+        names = ", ".join(f"{agent['task']} (pid {agent['pid']})" for agent in picture["agents"])
+        click.echo(f"agents that go on without conductor: {names}")
+        click.echo("    attach to them: conductor --batch --resume --detach, or the app")
     for point in picture["breakpoints"]:
         click.echo(f"\n[{point['id']}] {point['task']}: {point['reason']}\n    {point['ask']}")
         answers = " | ".join(f"--{option}" for option in point["options"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from conductor_tui.domain.codec import to_data
@@ -10,8 +11,16 @@ from conductor_tui.domain.views import AttemptView, Snapshot, TaskView
 from conductor_tui.engine.summary import breakpoint_row, duration
 
 
-def status_picture(snapshot: Snapshot) -> dict[str, Any]:
-    """Return the run as ``{run, state, tasks, breakpoints, agents}``."""
+def status_picture(
+    snapshot: Snapshot, alive: Callable[[str, int], bool] | None = None
+) -> dict[str, Any]:
+    """Return the run as ``{run, state, tasks, breakpoints, agents}``.
+
+    Args:
+        snapshot: the run.
+        alive: says of a run and a process id whether it lives; without it, agents are those of
+            running tasks. With it, also those that go on without conductor (``--detach``).
+    """
     run = snapshot.run
     return {
         "run": run.id if run else None,
@@ -31,9 +40,20 @@ def status_picture(snapshot: Snapshot) -> dict[str, Any]:
                 "session": last.session,
             }
             for task in snapshot.in_order()
-            if task.status is TaskStatus.RUNNING and (last := task.resumable) is not None
+            if (last := task.resumable) is not None and _at_work(snapshot, task, last, alive)
         ],
     }
+
+
+def _at_work(
+    snapshot: Snapshot,
+    task: TaskView,
+    last: AttemptView,
+    alive: Callable[[str, int], bool] | None,
+) -> bool:
+    if alive is None or last.pid is None or snapshot.run is None:
+        return task.status is TaskStatus.RUNNING
+    return alive(snapshot.run.id, last.pid)
 
 
 def task_row(task: TaskView) -> dict[str, Any]:

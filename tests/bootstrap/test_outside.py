@@ -164,3 +164,19 @@ def test_every_command_tells_the_version(job: Path, words: list[str]) -> None:
     ran = conductor(job, *words, "--version")
     assert ran.returncode == 0
     assert ran.stdout.startswith("conductor, version ")
+
+
+def test_agents_that_go_on_alone_are_shown_and_taken_up(job: Path) -> None:
+    (job / "fake.yaml").write_text(
+        "steps:\n  - run: until test -e ../gate; do sleep 0.05; done\n"
+        "  - write: {path: out.txt, text: done}\n"
+    )
+    words = ["--batch", plan(job, {"title": "Write", "checks": ["true"]}), "--detach"]
+    ran = conductor(job, *words, "--timeout", "2s")
+    assert ran.returncode == 4
+    (agent,) = json.loads(conductor(job, "status", "--json").stdout)["agents"]
+    assert agent["task"] == "write"
+    assert f"write (pid {agent['pid']})" in conductor(job, "status").stdout
+    (job / ".conductor" / "workspaces" / "gate").touch()
+    assert conductor(job, "--batch", "--resume").returncode == 0
+    assert json.loads(conductor(job, "status", "--json").stdout)["agents"] == []
