@@ -27,6 +27,7 @@ from conductor_tui.control.offline import OfflineCommands
 from conductor_tui.control.server import ControlServer
 from conductor_tui.domain.errors import Fault, SettingsError
 from conductor_tui.domain.task import Task
+from conductor_tui.domain.values import Completion
 from conductor_tui.engine.commands import Commands
 from conductor_tui.engine.conductor import Conductor
 from conductor_tui.engine.tools import Tools
@@ -239,6 +240,10 @@ def require_usable(tasks: list[Task], workshop: Workshop) -> None:
         if command and shutil.which(command[0]) is None:
             text = f"there is no program {command[0]} here; `conductor doctor` says how to get it"
             faults.append(Fault("conductor.yaml", None, f"agents.{name}.command", text))
+    for task in tasks:
+        if task.completion is Completion.DONE_FILE:
+            text = "completion: done_file is not supported by this version"
+            faults.append(Fault("the plan", None, f"task {task.id}", text))
     if faults:
         raise SettingsError(faults)
 

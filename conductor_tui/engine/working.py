@@ -17,7 +17,14 @@ from conductor_tui.domain.events import (
     TaskWaiting,
 )
 from conductor_tui.domain.ports.agents import Agent, AgentSession, Assignment
-from conductor_tui.domain.values import Answer, BreakpointKind, Phase, Usage, WaitReason
+from conductor_tui.domain.values import (
+    Answer,
+    BreakpointKind,
+    BreakpointPolicy,
+    Phase,
+    Usage,
+    WaitReason,
+)
 from conductor_tui.domain.views import AttemptView, BreakpointView
 from conductor_tui.engine.checking import record_changes
 from conductor_tui.engine.job import Job
@@ -242,7 +249,7 @@ def _conflict_to_resolve(job: Job) -> BreakpointView | None:
 
 async def _finish(job: Job, turn: Turn) -> None:
     if turn.reason == "limit":
-        await job.record(TaskWaiting(WaitReason.LIMIT, _limit_until(job, turn)))
+        await _park_for_limit(job, _limit_until(job, turn))
         return
     files = await record_changes(job)
     commit = await seal(job)
@@ -258,6 +265,24 @@ async def _finish(job: Job, turn: Turn) -> None:
             turn.ok, turn.reason, usage, usage.cost_usd, len(files), turn.detail, commit
         )
     )
+
+
+async def _park_for_limit(job: Job, until: str) -> None:
+    """Let the task wait for the end of a usage limit; it costs no attempt.
+
+    Where breakpoints are skipped it is parked behind one, so that the process can end.
+    """
+    if job.tools.options.on_breakpoint is not BreakpointPolicy.SKIP:
+        await job.record(TaskWaiting(WaitReason.LIMIT, until))
+        return
+    point = job.breakpoint(
+        BreakpointKind.LIMIT,
+        f"the agent's usage limit is reached; it ends {until}",
+        "Go on with the task?",
+        {"until": until},
+        ("go on once the limit has ended",),
+    )
+    await job.record(point, TaskWaiting(WaitReason.BREAKPOINT, until))
 
 
 def _limit_until(job: Job, turn: Turn) -> str:

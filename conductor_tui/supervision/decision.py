@@ -15,7 +15,7 @@ from pathspec import GitIgnoreSpec
 
 from conductor_tui.domain.ports.work import CheckResult
 from conductor_tui.domain.task import Task
-from conductor_tui.domain.values import Changes, DecisionAction
+from conductor_tui.domain.values import Changes, Completion, DecisionAction
 from conductor_tui.domain.views import FileView
 from conductor_tui.supervision.judging import Judgement
 from conductor_tui.supervision.scoring import Course, Score, files_part, score_of, tests_part
@@ -115,7 +115,8 @@ def _after_judging(
         return _ask(f"the judge gave no verdict: {evidence.unjudged}")
     judgement = evidence.judgement
     if judgement is None:
-        return None if evidence.checks else _ask("nothing proves the work: the task has no check")
+        taken = evidence.checks or task.completion is Completion.EXIT
+        return None if taken else _ask("nothing proves the work: the task has no check")
     gap = judged_gap(judgement, quality, score, evidence.known, critical=task.critical)
     if gap is None:
         if evidence.checks or any(one.evidence for one in judgement.verdict.having("met")):

@@ -8,7 +8,13 @@ from datetime import timedelta
 from conductor_tui.domain.agent_events import AgentLimit, AgentToolCall, AgentToolResult
 from conductor_tui.domain.events import TaskWaiting
 from conductor_tui.domain.ports.agents import PermissionAsked, TurnEnded
-from conductor_tui.domain.values import Answer, BreakpointPolicy, TaskStatus, WaitReason
+from conductor_tui.domain.values import (
+    Answer,
+    BreakpointKind,
+    BreakpointPolicy,
+    TaskStatus,
+    WaitReason,
+)
 from conductor_tui.engine.tools import Options
 from tests.engine.bench import Bench, a_task
 from tests.fakes import FINISHED, Item, Told, Until, Write
@@ -124,3 +130,18 @@ async def test_a_limit_goes_on_by_itself(bench: Bench) -> None:
         bench.clock.advance(0.2)
         await bench.settle()
     assert bench.statuses() == {"a": "completed"}
+
+
+async def test_a_limit_is_parked_where_breakpoints_are_skipped(bench: Bench) -> None:
+    until = (bench.clock() + timedelta(hours=2)).isoformat()
+    bench.agent.next_scripts["a"] = [[AgentLimit(until), LIMIT]]
+    skip = Options(on_breakpoint=BreakpointPolicy.SKIP)
+    async with bench.begun(a_task("a", attempts=1), a_task("b"), options=skip):
+        point = await bench.until_asked()
+        await bench.settle()
+        assert bench.statuses() == {"a": "waiting", "b": "completed"}
+        assert (point.kind, point.evidence["until"]) == (BreakpointKind.LIMIT, until)
+        await bench.answer(point.id, Answer.APPROVE)
+        await bench.settle()
+    assert bench.statuses() == {"a": "completed", "b": "completed"}
+    assert len(bench.task("a").attempts) == 1

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from conductor_tui.domain.ports.work import CheckResult
 from conductor_tui.domain.task import Task
-from conductor_tui.domain.values import Changes, DecisionAction, Scope
+from conductor_tui.domain.values import Changes, Completion, DecisionAction, Scope
 from conductor_tui.domain.views import FileView
 from conductor_tui.supervision.decision import (
     Evidence,
@@ -51,6 +51,12 @@ FINE = judgement()
         (replace(TASK, changes=Changes.NONE), replace(GOOD, files=()), ACCEPT, "green"),
         (replace(TASK, changes=Changes.OPTIONAL), replace(GOOD, files=()), ACCEPT, "green"),
         (replace(TASK, checks=()), replace(GOOD, checks=()), ASK, "nothing proves the work"),
+        (
+            replace(TASK, checks=(), completion=Completion.EXIT),
+            replace(GOOD, checks=()),
+            ACCEPT,
+            "",
+        ),
         (replace(TASK, checks=()), replace(GOOD, checks=(), judgement=FINE), ACCEPT, "judged 90"),
     ],
 )
