@@ -138,7 +138,8 @@ def _next(snapshot: Snapshot, run: RunView) -> str:
     if run.landed:
         return f"The accepted work is landed on {run.landed}.\n"
     if any(task.merged for task in snapshot.tasks.values()):
-        return (
+        refused = f"It was not landed: {run.not_landed}.\n" if run.not_landed else ""
+        return refused + (
             f"The accepted work is on {run.branch}; `conductor land` merges it into your branch.\n"
         )
     return ""

@@ -217,6 +217,8 @@ class RunView:
     """No further task is started until a human says so."""
     landed: str = ""
     """The branch all accepted work was landed on; empty while some of it was not."""
+    not_landed: str = ""
+    """Why it could not be landed when that was last tried."""
     started_at: str = ""
     ended_at: str | None = None
     exit_code: int | None = None

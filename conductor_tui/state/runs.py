@@ -9,6 +9,7 @@ from conductor_tui.domain.events import (
     DispatchChanged,
     Event,
     LandDone,
+    LandRefused,
     MergeDone,
     Recorded,
     RunFinished,
@@ -26,6 +27,7 @@ RUN_EVENTS: tuple[type[Event], ...] = (
     RunFinished,
     DispatchChanged,
     LandDone,
+    LandRefused,
     MergeDone,
 )
 """The events that change the picture of a run."""
@@ -77,7 +79,9 @@ def _during(run: RunView, recorded: Recorded) -> RunView:
         case DispatchChanged(paused=paused):
             return replace(run, paused=paused)
         case LandDone(branch=branch) if recorded.task is None:
-            return replace(run, landed=branch)
+            return replace(run, landed=branch, not_landed="")
+        case LandRefused(reason=reason):
+            return replace(run, not_landed=reason)
         case MergeDone():
             return replace(run, landed="")
     return run

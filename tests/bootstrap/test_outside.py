@@ -180,3 +180,12 @@ def test_agents_that_go_on_alone_are_shown_and_taken_up(job: Path) -> None:
     (job / ".conductor" / "workspaces" / "gate").touch()
     assert conductor(job, "--batch", "--resume").returncode == 0
     assert json.loads(conductor(job, "status", "--json").stdout)["agents"] == []
+
+
+def test_the_report_knows_what_could_not_be_landed(job: Path) -> None:
+    git(job, "add", "-A")
+    git(job, "commit", "-qm", "settings")
+    git(job, "switch", "-q", "--detach")
+    ran = conductor(job, "--batch", plan(job, {"title": "W", "checks": ["true"]}), "--land")
+    assert "It was not landed: HEAD is detached" in ran.stdout
+    assert "`conductor land`" in ran.stdout
